@@ -1,0 +1,407 @@
+"""One performance of a conductor: its players' lives, from the first start to the last end."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Literal, Protocol
+
+from . import _clock
+from ._life import Life
+from ._order import Order
+from ._supervisor import Supervisor
+from .context import NESTED_SHARE, Context, GroupContext
+from .errors import ConductorError, StopTimeoutError
+from .log import Logger, in_words
+from .player import Player
+from .status import PlayerStatus, State
+
+StopWhen = Literal["all", "any", "never"]
+
+
+class Seat(Protocol):
+    """What a conductor plays in: the life that it is the player of, or the bare performance."""
+
+    path: str
+    groups: list[Any] | None
+
+    def report(self, error: Exception) -> None: ...
+
+
+class Plan(Protocol):
+    """What a conductor says about its group."""
+
+    timeout: float
+    stop_when: StopWhen
+    after: Mapping[str, Collection[str]]
+    ordered: bool
+    leftovers: dict[str, asyncio.Task[None]]
+
+
+class Group(Supervisor):
+    """The players of a conductor while it plays."""
+
+    def __init__(
+        self, plan: Plan, ctx: Context, seat: Seat, performance: Any, logger: Logger
+    ) -> None:
+        super().__init__(performance, logger, plan.timeout)
+        self.path = seat.path
+        self.over = False
+        self._plan = plan
+        self.seat = seat
+        self._ctx = ctx
+        self._order = Order() if plan.ordered or plan.after else None
+        self._last: str | None = None
+        self._context = GroupContext(ctx, plan.timeout, self._members, self._on_context)
+        self._failures: list[tuple[str, Exception]] = []
+        self._left: dict[str, str] = {}
+        self._pending = 0
+        self._unready = 0
+        self._was_ready = False
+        self._asked = False
+        self._removing: dict[str, bool] = {}  # whether somebody waits for it
+        self._free_to_stop: deque[str] = deque()
+        self._depths: dict[str, int] = {}
+        self._wakeup: asyncio.Future[None] | None = None
+
+    @property
+    def context(self) -> Context:
+        return self._context
+
+    @property
+    def stopping(self) -> bool:
+        return self._context.done()
+
+    def _members(self) -> Iterable[Context]:
+        if self._order is not None:
+            return ()  # each has its turn
+        return [life.ctx for life in self.lives.values() if life.ctx is not None]
+
+    # The performance
+
+    async def play(self, players: Mapping[str, Player]) -> None:
+        """Play them until all is over; raises what went wrong."""
+        self._start(players)
+        cancelled: asyncio.CancelledError | None = None
+        while not self.over:
+            self._wakeup = self.loop.create_future()
+            try:
+                await self._wakeup
+            except asyncio.CancelledError as error:
+                if cancelled is None:
+                    cancelled = error
+                    self.cut_off()
+        self.close()
+        failure = self._outcome()
+        if cancelled is not None:
+            if failure is not None:
+                self.seat.report(failure)
+            raise cancelled
+        if failure is not None:
+            raise failure
+
+    def _start(self, players: Mapping[str, Player]) -> None:
+        for name, player in players.items():
+            self._take_in(name, player)
+        self._start_lives([life for life in self.lives.values() if self._may_start(life)])
+        self._check_ready()
+        if self.stopping:
+            self._on_context()
+        self._check_over()
+
+    def _take_in(self, name: str, player: Player) -> Life:
+        path = f"{self.path}.{name}" if self.path else name
+        life = self.lives[name] = Life(self, name, path, player)
+        life.leftover = self._plan.leftovers.get(name)
+        self._pending += 1
+        self._unready += 1
+        if self._order is not None:
+            before = [*self._plan.after.get(name, ())]
+            if self._plan.ordered and self._last is not None:
+                before.append(self._last)
+            settled = [other for other in before if self._is_settled(other)]
+            self._order.add(name, before, settled)
+            self._last = name
+        return life
+
+    def _is_settled(self, name: str) -> bool:
+        life = self.lives.get(name)
+        return name not in self.lives or (life is not None and (life.was_ready or life.over))
+
+    def _may_start(self, life: Life) -> bool:
+        return self._order is None or self._order.may_start(life.name)
+
+    def _start_lives(self, lives: list[Life]) -> None:
+        if self.stopping:
+            return
+        for life in lives:
+            life.start()
+        # After the first step of each, since their tasks stand before this in the loop's queue.
+        self.loop.call_soon(self._settle, lives)
+
+    def _settle(self, lives: list[Life]) -> None:
+        for life in lives:
+            life.settle()
+
+    def add(self, name: str, player: Player) -> None:
+        """Take in one more player, and start it."""
+        self.refresh()
+        life = self._take_in(name, player)
+        if self._may_start(life):
+            self._start_lives([life])
+
+    async def remove(self, name: str) -> None:
+        """Stop one player and let it go; raises what it raised."""
+        life = self.find(name)
+        self.refresh()
+        self._removing[name] = True
+        if life.over:
+            self._let_go(life)
+            return
+        self.ask(life, "removed", self.loop.time() + self.timeout)
+        try:
+            await self.until(life, lambda: life.over)
+        except BaseException:
+            self._removing[name] = False
+            raise
+        failure = verdict_of(life)
+        if failure is not None:
+            raise failure
+
+    def play_again(self, life: Life) -> Life:
+        again = self._take_in_again(life)
+        self._start_lives([again])
+        return again
+
+    def _take_in_again(self, life: Life) -> Life:
+        again = self.lives[life.name] = Life(self, life.name, life.path, life.player)
+        again.leftover = life.leftover
+        again.restarts = life.restarts + 1
+        again.was_ready = True  # for the group, which has counted it
+        self._pending += 1
+        if self._order is not None:
+            self._order.begin(life.name)
+        return again
+
+    # What the lives tell
+
+    def on_ready(self, life: Life) -> None:
+        self._unready -= 1
+        self._check_ready()
+        if self._order is not None:
+            self._start_next(life.name)
+
+    def on_end(self, life: Life) -> None:
+        self._pending -= 1
+        if life.leftover is not None:
+            self._plan.leftovers[life.name] = life.leftover
+        heard = self._removing.get(life.name) if self._removing else None
+        if life.errors or life.left:
+            self._take_note(life, heard)
+        if not life.was_ready:
+            life.was_ready = True
+            self._unready -= 1
+            self._check_ready()
+        if heard is not None:
+            self._let_go(life)
+        elif not self._asked and not self.stopping:
+            self._on_end_alone(life)
+        if self._order is not None:
+            self._start_next(life.name)
+            self._stop_next(self._order.end(life.name))
+        if not self._pending:
+            self._check_over()
+
+    def _on_end_alone(self, life: Life) -> None:
+        self.refresh()
+        if life.errors:
+            self.stop(f"{life.path} failed: {in_words(life.errors[0])}")
+        elif self._plan.stop_when == "any" and not life.skipped:
+            self.stop(f"{life.path} has ended")
+
+    def _take_note(self, life: Life, heard: bool | None) -> None:
+        if heard:
+            return  # it comes out of `remove`
+        for error in life.errors or ():
+            if isinstance(error, ConductorError):
+                self._take_over(life, error)
+            else:
+                self._failures.append((life.path, error))
+        self._left.update(life.left or {})
+
+    def _take_over(self, life: Life, group: ConductorError) -> None:
+        for path, error in group.by_path():
+            if not path and isinstance(error, StopTimeoutError):
+                stuck = {_below(life.path, left): error.stuck.get(left, "") for left in error.left}
+                self._left = {**stuck, **self._left}
+                self.abandoned += [_below(life.path, left) for left in error.abandoned]
+            else:
+                self._failures.append((_below(life.path, path), error))
+
+    def _let_go(self, life: Life) -> None:
+        self._removing.pop(life.name, None)
+        if self.lives.get(life.name) is life:
+            del self.lives[life.name]
+
+    def _check_ready(self) -> None:
+        if not self._unready and not self._was_ready:
+            self._was_ready = True
+            self._ctx.ready()
+
+    def _start_next(self, name: str) -> None:
+        order = self._order
+        if order is not None:
+            lives = [self.lives[other] for other in order.settle(name) if other in self.lives]
+            self._start_lives([life for life in lives if life.task is None and not life.over])
+
+    def _check_over(self) -> None:
+        if self._pending or (self._plan.stop_when == "never" and not self.stopping):
+            return
+        self.over = True
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+
+    # Stopping
+
+    def stop(self, reason: object) -> None:
+        """Ask all of them to stop."""
+        self._context.end_by(reason, math.inf)
+
+    def _on_context(self) -> None:
+        """The group's context is done, or has less time than before."""
+        self.refresh()
+        context, first = self._context, not self._asked
+        self._asked = True
+        if self._order is not None:
+            self._ask_in_order(self._order, first)
+        elif first:
+            for life in list(self.lives.values()):
+                self._ask(life, context.deadline)
+        self.watch(context.deadline)
+        self.performance.on_group_stop(self)
+        self._check_over()
+
+    def _ask(self, life: Life, deadline: float) -> None:
+        life.ask(self._context.reason)
+        ctx = life.ctx
+        # One that was made in the moment in which another thread ended the others.
+        if ctx is not None and not ctx.done():
+            ctx.end_by(self._context.reason, deadline)
+
+    def _ask_in_order(self, order: Order, first: bool) -> None:
+        if not first:
+            for life in self.lives.values():
+                if life.due != math.inf:
+                    self.ask(life, None, self._context.deadline)
+            return
+        alive = [life for life in self.lives.values() if not life.over]
+        for life in alive:
+            if life.task is None:
+                life.ask(self._context.reason)  # it never started, and keeps nobody
+        self._depths = order.depths({life.name for life in alive if not life.over})
+        self._stop_next(life.name for life in alive if not life.over)
+
+    def _stop_next(self, names: Iterable[str]) -> None:
+        """Ask those to stop that nobody keeps any more, each with its share of the time left."""
+        queue, order = self._free_to_stop, self._order
+        if order is None or not self._depths:
+            return
+        busy = bool(queue)
+        queue.extend(names)
+        while queue and not busy:
+            life = self.lives.get(queue[0])
+            if life is not None and not life.over and order.may_stop(life.name):
+                now = self.loop.time()
+                left = max(0.0, self._context.deadline - now)
+                share = left / max(1, self._depths.get(life.name, 1))
+                self.ask(life, self._context.reason, now + share)
+            queue.popleft()
+
+    def cut_off(self) -> None:
+        """The task that plays this is cancelled: ask and cut off all of them at once."""
+        left = self._ctx.remaining()
+        grace = self.grace if left is None else min(self.grace, left * NESTED_SHARE)
+        self._context.end_by("cut off", self.loop.time() + grace)
+        self._asked = True
+        self.refresh()
+        alive = [life for life in self.lives.values() if not life.over]
+        for life in alive:
+            self._ask(life, self._context.deadline)
+        self.cut([life for life in alive if not life.over], grace)
+        self._check_over()
+
+    def _outcome(self) -> ConductorError | None:
+        failures = list(self._failures)
+        paths = {path for path, _ in failures}
+        message = "" if not paths else f"{len(paths)} player{'s' * (len(paths) != 1)} failed"
+        if self._left:
+            abandoned = dict.fromkeys(path for path in self.abandoned if path in self._left)
+            error = StopTimeoutError(self._left, self._left, abandoned)
+            failures.append(("", error))
+            message += f"; {error}" if message else str(error)
+        if not failures:
+            return None
+        return ConductorError(message, [one for _, one in failures], [one for one, _ in failures])
+
+    # Seeing
+
+    def status(self) -> PlayerStatus:
+        """A snapshot of a group that plays in no life of its own."""
+        now, wall = _clock.now(self.loop), self.performance.wall_time()
+        lives = list(self.lives.values())
+        return group_status(
+            self.path,
+            [life.status() for life in lives],
+            state=self._state(lives),
+            since=wall - (now - max((life.since for life in lives), default=now)),
+        )
+
+    def _state(self, lives: list[Life]) -> State:
+        if self.over:
+            return State.FAILED if self._failures or self._left else State.STOPPED
+        if self.stopping:
+            return State.STOPPING
+        return State.READY if self._was_ready else State.STARTING
+
+
+def group_status(
+    path: str, players: Iterable[PlayerStatus], *, state: State, since: float
+) -> PlayerStatus:
+    """The status of a conductor that is nobody's player."""
+    from .status import Players
+
+    return PlayerStatus(
+        name=path.rpartition(".")[2],
+        path=path,
+        kind="group",
+        state=state,
+        ready=state is State.READY,
+        since=since,
+        players=Players(players),
+    )
+
+
+def verdict_of(life: Life) -> Exception | None:
+    """What one player's end comes to: its own exception, a stop timeout, or a group of both."""
+    found = list(life.errors or ())
+    left = dict(life.left or {})
+    for error in found:
+        if isinstance(error, ConductorError):
+            # It has told of those itself.
+            known = [one.left for one in error.exceptions if isinstance(one, StopTimeoutError)]
+            left = {path: at for path, at in left.items() if not any(path in one for one in known)}
+    if left:
+        over = life.state is State.ABANDONED
+        found.append(StopTimeoutError(left, left, left if over else ()))
+    if len(found) < 2:
+        return found[0] if found else None
+    return ConductorError(f"{life.path} failed", found, [life.path] * len(found))
+
+
+def _below(path: str, inner: str) -> str:
+    """A path as it is from the root, where the player above was a root of its own."""
+    if not path or inner == path or inner.startswith(path + "."):
+        return inner
+    return f"{path}.{inner}" if inner else path

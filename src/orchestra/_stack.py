@@ -1,0 +1,77 @@
+"""Where something is right now: the await chain of a task, the stack of a thread, as text."""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Any
+
+Place = tuple[str, int, str]  # file, line, function
+
+
+def of_task(task: asyncio.Task[Any] | None) -> str:
+    """The await chain of a task down to the innermost frame, a line each."""
+    if task is None or task.done():
+        return ""
+    return in_words(_outside_of_here(_task_places(task, set())))
+
+
+def of_thread(ident: int | None) -> str:
+    """The stack of the thread with this ident, innermost frame last; `""` if it has ended."""
+    frame = sys._current_frames().get(ident or 0)
+    if frame is None:
+        return ""
+    summary = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
+    places = [(entry.filename, entry.lineno or 0, entry.name) for entry in reversed(summary)]
+    return in_words(place for place in places if not place[0].endswith("threading.py"))
+
+
+def in_words(places: Iterable[Place]) -> str:
+    """Places as `at file:line in function: source`, a line each."""
+    return "\n".join(_line(*place) for place in places)
+
+
+def _line(filename: str, number: int, function: str) -> str:
+    source = linecache.getline(filename, number).strip()
+    return f"at {filename}:{number} in {function}" + (f": {source}" if source else "")
+
+
+def _outside_of_here(places: Iterable[Place]) -> list[Place]:
+    # The frame that every player's task begins with says nothing.
+    return [place for place in places if place[2] != "_live" or "orchestra" not in place[0]]
+
+
+def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:
+    seen.add(id(task))
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame, inner = _step(awaited)
+        if frame is not None:
+            yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+        awaited = inner
+    # What the innermost frame waits for may be another task, or several.
+    for other in _tasks_behind(getattr(task, "_fut_waiter", None)):
+        if id(other) not in seen:
+            yield from _task_places(other, seen)
+
+
+def _step(awaited: Any) -> tuple[FrameType | None, Any]:
+    for frame, inner in (
+        ("cr_frame", "cr_await"),
+        ("gi_frame", "gi_yieldfrom"),
+        ("ag_frame", "ag_await"),
+    ):
+        if hasattr(awaited, frame):
+            return getattr(awaited, frame), getattr(awaited, inner)
+    return None, None
+
+
+def _tasks_behind(future: Any) -> Iterable[asyncio.Task[Any]]:
+    if isinstance(future, asyncio.Task):
+        return [future]
+    children = getattr(future, "_children", ())  # of `asyncio.gather`
+    return [child for child in children if isinstance(child, asyncio.Task) and not child.done()]

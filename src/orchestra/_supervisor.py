@@ -1,0 +1,194 @@
+"""What those who keep players have in common: deadlines, and steering one player by name."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from ._life import Life
+from .context import Context
+from .errors import OrchestraError, nearest
+from .events import Event
+from .log import Logger, complains, informs, log_event
+from .status import State
+
+TENTH: Final = 0.1
+"""The share of its time that a player gets on top, once it has been cut off."""
+
+PASSES: Final = 20
+"""Turns of the loop that a cancelled task has at least, where a tenth of its time is no time."""
+
+
+class Stream(Protocol):
+    """Where events go, and when it is: what a supervisor needs of its performance."""
+
+    @property
+    def observed(self) -> bool: ...
+    def wall_time(self) -> float: ...
+    def publish(self, event: Event) -> None: ...
+
+
+class Supervisor:
+    """Keeps players: asks them to stop, cuts off and abandons those that do not."""
+
+    def __init__(self, performance: Any, logger: Logger, timeout: float) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.performance = performance
+        self.logger = logger
+        self.timeout = timeout
+        self.grace = timeout * TENTH
+        self.lives: dict[str, Life] = {}
+        self.abandoned: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._passes = 0
+        self.refresh()
+
+    @property
+    def context(self) -> Context:
+        """What the players' contexts are children of."""
+        raise NotImplementedError
+
+    @property
+    def stopping(self) -> bool:
+        """Whether all here have been asked to stop, or are about to be."""
+        raise NotImplementedError
+
+    def on_ready(self, life: Life) -> None:
+        raise NotImplementedError
+
+    def on_end(self, life: Life) -> None:
+        raise NotImplementedError
+
+    # Events
+
+    def refresh(self) -> None:
+        """See again who listens: asked before what may be many events, not before each."""
+        stream: Stream = self.performance
+        self.listening = stream.observed or informs(self.logger)
+        self.complaining = self.listening or complains(self.logger)
+
+    def emit(self, make: Callable[..., Event], path: str, *args: object) -> None:
+        """Make an event, log it and hand it to the observers."""
+        stream: Stream = self.performance
+        event = make(path, stream.wall_time(), *args)
+        log_event(self.logger, event)
+        stream.publish(event)
+
+    # Deadlines
+
+    def watch(self, deadline: float) -> None:
+        """See to those whose time is over, at this moment at the latest."""
+        if deadline == math.inf or (self._timer is not None and self._timer.when() <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        if deadline <= self.loop.time():
+            self._timer = None
+            self._enforce()
+        else:
+            self._timer = self.loop.call_at(deadline, self._enforce)
+
+    def _enforce(self) -> None:
+        """Cut off who is late, abandon who has been cut off and is late again."""
+        self._timer = None
+        now = self.loop.time()
+        due = [life for life in self.lives.values() if life.due <= now]
+        gone = [life for life in due if life.state is State.CUT_OFF]
+        self.cut([life for life in due if life.state is not State.CUT_OFF])
+        if gone and self._passes < PASSES * (1 + max(life.height() for life in gone)):
+            self._passes += 1
+            self.loop.call_soon(self._enforce)
+        else:
+            self._passes = 0
+            for life in gone:
+                self._abandon(life)
+        self.watch_all()
+
+    def watch_all(self) -> None:
+        """Watch whoever is due next."""
+        now = self.loop.time()
+        dues = (life.due for life in self.lives.values())
+        self.watch(min((due for due in dues if due > now), default=math.inf))
+
+    def cut(self, lives: list[Life], grace: float | None = None) -> None:
+        """Cut these off, after a look at where all of them are."""
+        for life in lives:
+            if life.stopping and life.state is not State.WAITING:
+                life.left = {**dict(life.leaves()), **(life.left or {})}
+        for life in lives:
+            life.cut(self._grace_of(life) if grace is None else grace)
+
+    def _grace_of(self, life: Life) -> float:
+        # What was due at the moment it was asked had no time of which to take a tenth.
+        return max(0.0, life.due - life.since) * TENTH
+
+    def _abandon(self, life: Life) -> None:
+        if life.stopping:
+            leaves = dict(life.leaves())
+            life.left = {**leaves, **(life.left or {})}
+            self.abandoned += leaves
+        life.abandon()
+
+    def close(self) -> None:
+        """Let go of the timer: all are over."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # One player
+
+    def find(self, name: str) -> Life:
+        """The life with this name; `KeyError` with the nearest name."""
+        life = self.lives.get(name)
+        if life is None:
+            raise KeyError(f"no player {name!r}. {nearest(name, self.lives)}")
+        return life
+
+    def ask(self, life: Life, reason: object, deadline: float) -> None:
+        """Ask one player to stop for good."""
+        life.ask(reason)
+        if life.ctx is not None and not life.over:
+            life.ctx.end_by(reason, deadline)
+            self.watch(deadline)
+
+    async def restart(self, name: str) -> None:
+        """Stop one player and start it again, until it is ready."""
+        life = self.find(name)
+        if self.stopping or life.stopping:
+            raise OrchestraError(f"{life.path or name!r} is stopping, it can't be restarted")
+        self.refresh()
+        if life.over:
+            life = self.play_again(life)
+        else:
+            life.ask_again("restart")
+            if life.ctx is not None and life.state in (State.STOPPING, State.CUT_OFF):
+                deadline = self.loop.time() + self.timeout
+                life.ctx.end_by("restart", deadline)
+                self.watch(deadline)
+        await self.until(life, lambda: life.over or (life.state is State.READY and not life.again))
+        if life.errors:
+            raise life.errors[0]
+        if life.stopping:
+            raise OrchestraError(f"{life.path or name!r} was stopped before it was ready again")
+
+    def play_again(self, life: Life) -> Life:
+        """Start a player that has ended."""
+        raise NotImplementedError
+
+    async def until(self, life: Life, reached: Callable[[], bool]) -> None:
+        """Wait until this holds for a life; looked at when it gets ready and when it ends."""
+        if reached():
+            return
+        future: asyncio.Future[None] = self.loop.create_future()
+
+        def look(_: Life) -> None:
+            if reached() and not future.done():
+                future.set_result(None)
+
+        life.watchers = [*(life.watchers or ()), look]
+        try:
+            await future
+        finally:
+            life.watchers = [one for one in life.watchers if one is not look] or None

@@ -1,0 +1,234 @@
+"""A named group of players that start, fail and stop together, and is a player itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
+
+from ._clock import seconds
+from ._group import Group, StopWhen, group_status
+from ._life import Life
+from ._order import check_after
+from .backoff import as_backoff
+from .context import Context
+from .errors import AlreadyPlayingError, OrchestraError, nearest
+from .log import Logger, check_logger, default_logger, report
+from .performance import Performance
+from .player import Player, PlayerLike, as_player, kind_of, terms_of
+from .status import PlayerStatus, State
+
+if TYPE_CHECKING:
+    import asyncio
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+").fullmatch
+
+
+class Conductor:
+    """Plays its players together.
+
+    A player that fails, and has no backoff left, stops the conductor gracefully: all others are
+    asked, all are awaited, and then `play` raises a `ConductorError` with all that went wrong. It
+    ends within `timeout` seconds plus a tenth, whatever its players do.
+
+    - `players`: names to players, or to functions that become players (see `as_player`). Names are
+      made of letters, digits, `_` and `-`, and joined by dots to paths.
+    - `timeout`: seconds that the players have to stop; with 0 they are cut off at once.
+    - `after`: `{"api": ["db"]}` starts `api` when `db` is ready, and stops it before `db`.
+    - `ordered`: the same, each player after the one before it.
+    - `backoff`: makes it a group that comes back whole.
+    - `stop_when`: it ends when `"all"` players have ended, when `"any"` has, or `"never"` by itself.
+    - `logger`: for its lines and those of groups below; without one, that of the group above.
+
+    Raises `TypeError` or `ValueError` at once for arguments that make no sense. All methods are for
+    the loop's thread, but for `status`, which may be called from any.
+
+    >>> async def worker(ctx):
+    ...     while await ctx.sleep(60):
+    ...         print("tick")
+    >>> conductor = Conductor({"worker": worker}, timeout=5)
+    """
+
+    kind = "group"
+    signals_ready = True
+    bounds_its_stop = True  # a supervisor need not
+
+    def __init__(
+        self,
+        players: Mapping[str, PlayerLike] = MappingProxyType({}),
+        *,
+        timeout: float = 9.0,
+        after: Mapping[str, Collection[str]] = MappingProxyType({}),
+        ordered: bool = False,
+        backoff: Iterable[float] | None = None,
+        stop_when: StopWhen = "all",
+        logger: Logger | None = None,
+    ) -> None:
+        if not isinstance(players, Mapping):
+            raise TypeError(f"players are given by name, as in {{'api': api}}, not as {players!r}")
+        if stop_when not in get_args(StopWhen):
+            known = get_args(StopWhen)
+            raise ValueError(f"stop_when={stop_when!r} is unknown. {nearest(str(stop_when), known)}")
+        self.timeout = seconds("timeout", timeout)
+        self.stop_when: StopWhen = stop_when
+        self.ordered = ordered
+        self.leftovers: dict[str, asyncio.Task[None]] = {}
+        self.logger = None if logger is None else check_logger(logger)
+        self._backoff = None if backoff is None else as_backoff(backoff)
+        self._players = {check_name(name): checked(given) for name, given in players.items()}
+        self.after = {name: tuple(before) for name, before in _checked_after(after, self._players)}
+        self._group: Group | None = None
+        self._playing = False
+
+    def __repr__(self) -> str:
+        return f"<Conductor of {len(self._players)} players>"
+
+    @property
+    def players(self) -> Mapping[str, Player]:
+        """The players by name, as they are now; to change them, use `add` and `remove`."""
+        return MappingProxyType(self._players)
+
+    def backoff(self) -> Iterable[float]:
+        """The delays of the `backoff` that this was made with; none without."""
+        return () if self._backoff is None else self._backoff
+
+    async def play(self, ctx: Context) -> None:
+        """Play all players until `ctx` is done or they have ended.
+
+        Raises `ConductorError` if anything went wrong, and `AlreadyPlayingError` if this plays under
+        another root context. Met again under the same root, it is skipped.
+        """
+        group = self._open(ctx)
+        if group is None:
+            return
+        try:
+            await group.play(self._players)
+        finally:
+            self._playing = False
+            group.performance.leave(group)
+
+    def _open(self, ctx: Context) -> Group | None:
+        performance = ctx.performance
+        if self._playing and self._group is not None:
+            if performance is self._group.performance:
+                performance.skip(ctx)
+                return None
+            raise AlreadyPlayingError(f"{self!r} plays already, under another root context")
+        ctx.bind()
+        if performance is None:
+            performance = Performance.over(ctx)
+        seat = cast("Life | Performance", ctx.seat)
+        logger = self.logger or _logger_above(seat)
+        group = Group(self, ctx, seat, performance, logger)
+        seat.groups = [*(seat.groups or ()), group]
+        self._playing, self._group = True, group
+        return group
+
+    def add(self, name: str, player: PlayerLike) -> None:
+        """Take in a player, and start it if this plays.
+
+        In an ordered group it comes last. Raises `ValueError` for a name that is taken or is none,
+        `TypeError` for what is no player, and `OrchestraError` if this is stopping.
+        """
+        check_name(name)
+        if name in self._players:
+            raise ValueError(f"there is a player {name!r} already")
+        new = checked(player)
+        group = self._running()
+        if group is not None and group.stopping:
+            raise OrchestraError(f"this conductor is stopping, {name!r} can't be added")
+        self._players[name] = new
+        if group is not None:
+            group.add(name, new)
+
+    async def remove(self, name: str) -> None:
+        """Stop a player gracefully, within `timeout`, and let it go.
+
+        Raises what the player raised, a `StopTimeoutError` if it had to be cut off, and `KeyError`
+        for an unknown name, with the nearest.
+        """
+        if name not in self._players:
+            raise KeyError(f"no player {name!r}. {nearest(name, self._players)}")
+        group = self._running()
+        try:
+            if group is not None:
+                await group.remove(name)
+        finally:
+            self._players.pop(name, None)
+            self.leftovers.pop(name, None)
+            self.after.pop(name, None)
+            for other, before in self.after.items():
+                self.after[other] = tuple(one for one in before if one != name)
+
+    async def restart(self, name: str) -> None:
+        """Stop a player gracefully and start it again; returns when it is ready.
+
+        One that has ended is started. Raises what the player raises if it fails instead, `KeyError`
+        for an unknown name, with the nearest, and `OrchestraError` if this does not play or stops.
+        """
+        if name not in self._players:
+            raise KeyError(f"no player {name!r}. {nearest(name, self._players)}")
+        group = self._running()
+        if group is None:
+            raise OrchestraError(f"this conductor does not play, {name!r} can't be restarted")
+        await group.restart(name)
+
+    def status(self) -> PlayerStatus:
+        """A frozen snapshot of this and all below it; of the last performance if it is over."""
+        group = self._group
+        if group is None:
+            return _unplayed("", self, ())
+        seat = group.seat
+        return seat.status() if isinstance(seat, Life) else group.status()
+
+    def _running(self) -> Group | None:
+        return self._group if self._playing else None
+
+
+def _logger_above(seat: Life | Performance) -> Logger:
+    if not isinstance(seat, Life):
+        return default_logger()
+    above = seat.keeper.logger
+    try:
+        return above.with_group(seat.name) if seat.name else above
+    except Exception as error:
+        report(f"the logger {above!r} failed", error)
+        return above
+
+
+def check_name(name: object) -> str:
+    """The name, or the `ValueError` that says what a name is."""
+    if not isinstance(name, str) or _NAME(name) is None:
+        raise ValueError(
+            f"{name!r} is no name for a player: letters, digits, '_' and '-' make one, such as "
+            f"{re.sub(r'[^A-Za-z0-9_-]+', '_', str(name)).strip('_') or 'worker'!r}"
+        )
+    return name
+
+
+def checked(given: Any) -> Player:
+    """The player that this is made into, with its declarations checked."""
+    player = as_player(given)
+    terms_of(player)
+    return player
+
+
+def _checked_after(
+    after: Mapping[str, Collection[str]], names: Collection[str]
+) -> Iterator[tuple[str, Collection[str]]]:
+    check_after(after, names)
+    yield from after.items()
+
+
+def _unplayed(name: str, conductor: Conductor, above: tuple[Conductor, ...]) -> PlayerStatus:
+    players = []
+    for path, player in conductor.players.items():
+        inner = player if isinstance(player, Conductor) and player not in above else None
+        full = f"{name}.{path}" if name else path
+        players.append(
+            _unplayed(full, inner, (*above, conductor))
+            if inner is not None
+            else PlayerStatus(path, full, kind_of(player), State.WAITING, False, 0.0)
+        )
+    return group_status(name, players, state=State.WAITING, since=0.0)

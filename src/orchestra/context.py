@@ -1,0 +1,479 @@
+"""The stop signal that every player gets: done or not, why, and how long there is to stop.
+
+Done travels down a tree of contexts, never up. Marking it is done under one lock, at once and in any
+thread; whoever waits is woken afterwards, coroutines in their own loop, all of them in one callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+
+from . import _clock
+from ._clock import Loop, seconds
+from ._waiter import ThreadWaiter, Waiter, Waiting, Woken, call_soon_threadsafe, wake
+
+if TYPE_CHECKING:
+    from .performance import Performance
+
+T = TypeVar("T")
+
+_PENDING: Final = object()  # the reason of a context that is not done
+_NOTHING: Final = object()  # no item
+
+# Reentrant, since a signal handler may cancel in the middle of anything that this thread does.
+_lock = threading.RLock()
+
+NESTED_SHARE = 0.85
+"""What a nested group gets of the time that is left, so that it reports before it is cut off."""
+
+
+class Seat(Protocol):
+    """The one player that a context belongs to, as the context needs to know it."""
+
+    path: str
+
+    @property
+    def performance(self) -> Performance | None: ...
+    def on_ready(self, context: Context, details: dict[str, object]) -> None: ...
+    def on_heartbeat(self) -> None: ...
+    def on_locate(self, context: Context, locate: Callable[[], str]) -> None: ...
+
+
+class Context:
+    """The stop signal of a player and of all below it.
+
+    A player works until its context is done, then stops gracefully within `remaining()` seconds.
+    `Context()` makes a root that nobody but its owner cancels. All but the coroutines may be called
+    from any thread, and `cancel` from a signal handler too.
+
+    >>> root = Context()
+    >>> child = root.child()
+    >>> root.cancel("enough", within=5)
+    >>> child.done(), child.reason
+    (True, 'enough')
+    """
+
+    # One instance a player: what is rarely there is None until it is needed.
+    __slots__ = (
+        "__weakref__",
+        "_children",
+        "_deadline",
+        "_expires",
+        "_loop",
+        "_parent",
+        "_reason",
+        "_seat",
+        "_waiters",
+    )
+
+    def __init__(self) -> None:
+        self._parent: Context | None = None
+        self._seat: Seat | None = None
+        self._loop: Loop | None = None
+        self._reason: object = _PENDING
+        self._deadline = math.inf
+        self._expires = math.inf
+        # Most often there is one, and then no dict for it.
+        self._waiters: Waiting | dict[Waiting, None] | None = None
+        self._children: set[weakref.ref[Context]] | None = None
+
+    def __repr__(self) -> str:
+        state = f"done: {self.reason}" if self.done() else "not done"
+        return f"<{type(self).__name__} {self.path!r} {state}>"
+
+    # Asking
+
+    def done(self) -> bool:
+        """Whether it is time to stop."""
+        if self._reason is not _PENDING:
+            return True
+        # Before the timer of a loop that is blocked, or where there is no loop.
+        if self._expires != math.inf and self._now() >= self._expires:
+            self._expire()
+            return True
+        return False
+
+    @property
+    def reason(self) -> object | None:
+        """Why it is done: what `cancel` was given, or a `TimeoutError`; None before."""
+        return self._reason if self.done() else None
+
+    def remaining(self) -> float | None:
+        """Seconds left to stop in; None before it is done, `math.inf` where nobody set a limit."""
+        return max(0.0, self._deadline - self._now()) if self.done() else None
+
+    @property
+    def path(self) -> str:
+        """The full path of the player that this belongs to, as in `"api.worker"`; else `""`."""
+        seat = self.seat
+        return "" if seat is None else seat.path
+
+    @property
+    def performance(self) -> Performance | None:
+        """The running tree that this belongs to, if any."""
+        seat = self.seat
+        return None if seat is None else seat.performance
+
+    def _now(self) -> float:
+        return _clock.now(self._loop)
+
+    # Ending
+
+    def child(self, *, timeout: float | None = None) -> Context:
+        """A context that is done when this one is, or by itself after `timeout` seconds.
+
+        Its reason is then a `TimeoutError`. Raises `ValueError` for a timeout that is no number of
+        seconds from 0 on.
+
+        >>> Context().child(timeout=0).reason
+        TimeoutError('the time of this context is over')
+        """
+        limit = None if timeout is None else seconds("timeout", timeout)
+        child = Context()
+        child._adopted_by(self)
+        if limit is not None:
+            child._limit(limit)
+        return child
+
+    def _adopted_by(self, parent: Context) -> None:
+        if parent._loop is None and asyncio._get_running_loop() is not None:
+            parent.bind()
+        self._parent, self._seat = parent, parent._seat
+        self._loop, self._expires = parent._loop, parent._expires
+        with _lock:
+            if parent._children is None:
+                parent._children = set()
+            # Weak, so that a child made for one piece of work is gone with that work.
+            parent._children.add(weakref.ref(self, parent._children.discard))
+            if parent.done():
+                self._end(parent._reason, parent._deadline, self._now(), [])
+
+    def cancel(self, reason: object = None, *, within: float | None = None) -> None:
+        """Make this and all below it done; from any thread, and from a signal handler too.
+
+        The first reason stays. `within` is how many seconds there are to stop in; a later one can
+        only shorten them. Raises `ValueError` for a `within` that is no number of seconds from 0 on.
+        """
+        now = self._now()
+        limit = math.inf if within is None else now + seconds("within", within)
+        self._cancel(reason, limit, now)
+
+    def _cancel(self, reason: object, deadline: float, now: float) -> None:
+        woken: list[Woken] = []
+        with _lock:
+            self._end(reason, deadline, now, woken)
+        # Never at once, even in the loop's own thread: this may be a signal handler there.
+        for loop in {one.loop for one in woken}:
+            call_soon_threadsafe(loop, wake, iter([one for one in woken if one.loop is loop]))
+
+    def _end(self, reason: object, deadline: float, now: float, woken: list[Woken]) -> bool:
+        """Mark this and all below it, under the lock; False where it says nothing new."""
+        first = self._reason is _PENDING
+        if not first and deadline >= self._deadline:
+            return False
+        self._deadline = min(deadline, self._deadline)
+        if first:
+            self._reason = reason
+            for waiter in self._take_waiters():
+                waiter.end(woken)
+        for ref in list(self._children or ()):
+            child = ref()
+            if child is not None:
+                child._end(self._reason, self._deadline, now, woken)
+        return True
+
+    def _limit(self, timeout: float) -> None:
+        self._expires = min(self._expires, self._now() + timeout)
+        loop, ref = self._loop, weakref.ref(self)
+        if loop is None:
+            return  # `done` and `wait_sync` look at the time themselves
+
+        def expire() -> None:
+            context = ref()
+            if context is not None:
+                context._expire()
+
+        if loop is asyncio._get_running_loop():
+            loop.call_later(timeout, expire)
+        else:
+            call_soon_threadsafe(loop, loop.call_later, timeout, expire)
+
+    def _expire(self) -> None:
+        self._cancel(TimeoutError("the time of this context is over"), math.inf, self._now())
+
+    # Waiting
+
+    async def wait(self) -> None:
+        """Until it is done."""
+        if not self.done():
+            waiter = Waiter(self.bind())
+            self._add(waiter)
+            # Again, since another thread may have cancelled between the question and the waiter.
+            if self._reason is _PENDING:
+                try:
+                    await waiter
+                except BaseException:
+                    self._discard(waiter)
+                    raise
+
+    async def sleep(self, delay: float) -> bool:
+        """Sleep `delay` seconds, or until done: True if it slept it all, False if it is done.
+
+        `while await ctx.sleep(60): tick()` is a loop that stops gracefully. Raises `ValueError` for
+        a delay that is no number of seconds from 0 on.
+        """
+        seconds("delay", delay, infinite=True)
+        if self.done():
+            return False
+        loop = self.bind()
+        waiter = Waiter(loop)
+        self._add(waiter)
+        timer = loop.call_later(delay, waiter.wake) if delay != math.inf else None
+        try:
+            if self._reason is _PENDING:
+                await waiter
+        finally:
+            self._discard(waiter)
+            if timer is not None:
+                timer.cancel()
+        return not self.done()
+
+    def wait_sync(self, timeout: float | None = None) -> bool:
+        """Wait in a thread, until done or `timeout` seconds are over: True when done.
+
+        `while not ctx.wait_sync(60): tick()` is a thread's loop that stops gracefully. Raises
+        `RuntimeError` on the thread of a running loop, which it would block, and `ValueError` for a
+        timeout that is no number of seconds from 0 on.
+        """
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("wait_sync would block the running loop: use `await ctx.wait()`")
+        limit = math.inf if timeout is None else seconds("timeout", timeout, infinite=True)
+        if self.done():
+            return True
+        waiter = ThreadWaiter(self._loop)
+        self._add(waiter)
+        try:
+            if self._reason is _PENDING:
+                waiter.wait(min(limit, self._expires - self._now()))
+        finally:
+            self._discard(waiter)
+        return self.done()
+
+    def interrupt(self) -> AbstractAsyncContextManager[None]:
+        """`async with ctx.interrupt(): ...` cancels its body when this is done, and leaves quietly.
+
+        For code that knows nothing of contexts. A cancellation from elsewhere passes through.
+        """
+        return _Interrupt(self)
+
+    async def until_done(self, source: AsyncIterable[T]) -> AsyncIterator[T]:
+        """The items of `source` until this is done; the source is closed at the end.
+
+        `async for message in ctx.until_done(queue): ...`
+        """
+        iterator = aiter(source)
+        try:
+            while (item := await self._next(iterator)) is not _NOTHING:
+                yield cast(T, item)
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _next(self, iterator: AsyncIterator[T]) -> object:
+        if not self.done():
+            # Only around the waiting: what the consumer does with an item is not interrupted.
+            async with self.interrupt():
+                return await anext(iterator, _NOTHING)
+        return _NOTHING
+
+    def bind(self) -> Loop:
+        """The running loop, whose time this goes by from now on."""
+        loop = asyncio.get_running_loop()
+        context: Context | None = self
+        while context is not None and context._loop is None:
+            context._loop = loop
+            ahead = loop.time() - time.monotonic()
+            context._deadline += ahead
+            context._expires += ahead
+            context = context._parent
+        return loop
+
+    def _add(self, waiter: Waiting) -> None:
+        with _lock:
+            waiters = self._waiters
+            if waiters is None:
+                self._waiters = waiter
+            elif type(waiters) is dict:
+                waiters[waiter] = None
+            else:
+                self._waiters = {cast(Waiting, waiters): None, waiter: None}
+
+    def _discard(self, waiter: Waiting) -> None:
+        with _lock:
+            waiters = self._waiters
+            if waiters is waiter:
+                self._waiters = None
+            elif type(waiters) is dict:
+                waiters.pop(waiter, None)
+
+    def _take_waiters(self) -> Iterable[Waiting]:
+        waiters, self._waiters = self._waiters, None
+        if waiters is None:
+            return ()
+        return waiters if type(waiters) is dict else (cast(Waiting, waiters),)
+
+    # For those who run players
+
+    def of_player(self, seat: Seat) -> Context:
+        """A context for one run of a player below this one, done when somebody says so."""
+        context = Context()
+        context._parent, context._seat, context._loop = self, seat, self._loop
+        return context
+
+    @property
+    def seat(self) -> Seat | None:
+        """Whose it is: its own, or that of the nearest above."""
+        context: Context | None = self
+        while context is not None and context._seat is None:
+            context = context._parent
+        return None if context is None else context._seat
+
+    def take_root(self, seat: Seat) -> Context:
+        """Give the root above this a seat, for as long as something plays over it."""
+        root = self
+        while root._parent is not None:
+            root = root._parent
+        root._seat = seat
+        return root
+
+    def give_back_root(self, seat: Seat) -> None:
+        if self._seat is seat:
+            self._seat = None
+
+    def end_by(self, reason: object, deadline: float) -> None:
+        """As `cancel`, with a moment instead of a number of seconds."""
+        self._cancel(reason, deadline, self._now())
+
+    def close(self) -> None:
+        """The run that this belongs to has ended, and so has all that was made for it."""
+        if self._waiters is None and self._children is None:
+            if self._reason is _PENDING:
+                self._reason = "the run has ended"
+        else:
+            self._cancel("the run has ended", math.inf, self._now())
+
+    @property
+    def deadline(self) -> float:
+        """When the time to stop is over, by the loop's clock."""
+        return self._deadline
+
+    def locate(self, locate: Callable[[], str]) -> None:
+        """Say how to find out where the player is, if that is not where its task is."""
+        if self._seat is not None:
+            self._seat.on_locate(self, locate)
+
+    # Telling
+
+    def ready(self, **details: object) -> None:
+        """Say that the player serves now; `details`, such as addresses, show in its status."""
+        seat = self._seat
+        if seat is not None:
+            top = self
+            while top._parent is not None and top._parent._seat is seat:
+                top = top._parent
+            seat.on_ready(top, details)
+
+    def heartbeat(self) -> None:
+        """Say that the player is alive, which its `watchdog` waits for."""
+        if self._seat is not None:
+            self._seat.on_heartbeat()
+
+
+class GroupContext(Context):
+    """The context of a conductor's players, as one: what they have in common is their time.
+
+    Once it is done, its players have `budget` seconds, and less if less is left above. `members`
+    gives the contexts that are done together with it, and `on_end` is called in the loop when it is
+    done or its time gets shorter.
+    """
+
+    __slots__ = ("_budget", "_members", "_on_end")
+
+    def __init__(
+        self,
+        parent: Context,
+        budget: float,
+        members: Callable[[], Iterable[Context]],
+        on_end: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self._budget, self._members, self._on_end = budget, members, on_end
+        self._adopted_by(parent)
+
+    @property
+    def loop(self) -> Loop:
+        return cast(Loop, self._loop)
+
+    def wake(self) -> None:
+        self._on_end()
+
+    def _end(self, reason: object, deadline: float, now: float, woken: list[Woken]) -> bool:
+        left = max(0.0, deadline - now)
+        ends = len(woken)
+        if not super()._end(reason, now + min(self._budget, left * NESTED_SHARE), now, woken):
+            return False
+        # Before its players wake up, or they would end before they were seen to be asked.
+        woken.insert(ends, self)
+        for member in self._members():
+            member._end(self._reason, self._deadline, now, woken)
+        return True
+
+
+class _Interrupt(AbstractAsyncContextManager[None]):
+    """`Context.interrupt`: told apart from cancellations by others as `asyncio.timeout` does it."""
+
+    __slots__ = ("_before", "_context", "_fired", "_task", "loop")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._fired = False
+
+    async def __aenter__(self) -> None:
+        self.loop = self._context.bind()
+        self._task = cast("asyncio.Task[Any] | None", asyncio.current_task())
+        if self._task is None:
+            raise RuntimeError("interrupt() is used inside of a task")
+        self._before = self._task.cancelling()
+        self._context._add(self)
+        if self._context.done():
+            self.loop.call_soon(self.wake)
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        task, self._task = self._task, None
+        self._context._discard(self)
+        if not self._fired or task is None:
+            return False
+        # With a cancellation from elsewhere on top, that one is still to be obeyed.
+        return task.uncancel() <= self._before and isinstance(exc, asyncio.CancelledError)
+
+    def end(self, woken: list[Woken]) -> None:
+        woken.append(self)
+
+    def wake(self) -> None:
+        if self._task is not None and not self._fired:
+            self._fired = True
+            self._task.cancel()

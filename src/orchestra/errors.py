@@ -1,0 +1,162 @@
+"""What can go wrong, as exceptions: one for each thing a caller may want to tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+
+class OrchestraError(Exception):
+    """The base of this library's own exceptions, `ConductorError` aside, which is a group.
+
+    >>> issubclass(StopTimeoutError, OrchestraError)
+    True
+    """
+
+
+class PermanentError(OrchestraError):
+    """Raised by a player to say: do not restart me.
+
+    It holds for the groups above as well, since their restart would restart the player.
+
+    >>> async def worker(ctx):
+    ...     raise PermanentError("the licence has expired")
+    """
+
+
+class PlayerAbortedError(OrchestraError):
+    """A player was ended by an exception that is no `Exception`.
+
+    `SystemExit`, `KeyboardInterrupt`, a `BaseExceptionGroup`, or a `CancelledError` that nobody asked
+    for. The exception itself is the `__cause__`.
+    """
+
+
+class AlreadyPlayingError(OrchestraError):
+    """A conductor that is playing was asked to play under another root context as well."""
+
+
+class StartTimeoutError(OrchestraError, TimeoutError):
+    """A player was not ready within the `start_timeout` that it declares."""
+
+
+class WatchdogError(OrchestraError, TimeoutError):
+    """A player gave no `ctx.heartbeat()` for as long as its `watchdog` allows."""
+
+
+class StopTimeoutError(OrchestraError, TimeoutError):
+    """Some players had to be cut off: they did not stop in time, or a second signal came.
+
+    `left` are their full paths, down to the leaves of the tree. `stuck` says for each where it was
+    when its time was over: the await chain of a coroutine, the stack of a thread, the pid of a
+    process. `abandoned` are those of them that even the cut-off did not end, and that may go on.
+
+    >>> error = StopTimeoutError(["api.worker"], {"api.worker": "at app.py:7 in worker"})
+    >>> error.left
+    ('api.worker',)
+    >>> print(error)
+    1 player did not stop in time: api.worker
+    """
+
+    left: tuple[str, ...]
+    stuck: Mapping[str, str]
+    abandoned: tuple[str, ...]
+
+    def __init__(
+        self,
+        left: Iterable[str],
+        stuck: Mapping[str, str] | None = None,
+        abandoned: Iterable[str] = (),
+    ) -> None:
+        self.left = tuple(left)
+        self.stuck = MappingProxyType(dict(stuck or {}))
+        self.abandoned = tuple(abandoned)
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        text = f"{_count(len(self.left), 'player')} did not stop in time: {_listing(self.left)}"
+        if self.abandoned:
+            text += f" (abandoned, may go on: {_listing(self.abandoned)})"
+        return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy does not pickle, and OSError's own way would lose all but the message.
+        return type(self), (self.left, dict(self.stuck), self.abandoned)
+
+
+class ConductorError(ExceptionGroup[Exception]):
+    """All that went wrong in a group, first failure first, nested groups flattened.
+
+    `exceptions` are the players' own exceptions, each with a note that names its player, so that
+    `except* ConnectionError` works. `failures` gives them by path.
+
+    >>> error = ConductorError("2 players failed", [OSError("a"), KeyError("b")], ["db", "api.web"])
+    >>> error.failures["api.web"]
+    KeyError('b')
+    """
+
+    _paths: tuple[str, ...]
+
+    def __new__(
+        cls, message: str, exceptions: Sequence[Exception], paths: Sequence[str] = ()
+    ) -> ConductorError:
+        return super().__new__(cls, message, exceptions)
+
+    def __init__(
+        self, message: str, exceptions: Sequence[Exception], paths: Sequence[str] = ()
+    ) -> None:
+        # Only what a group takes goes on, or a pickled copy could not be made again; the paths
+        # travel in the instance's __dict__.
+        super().__init__(message, exceptions)
+        self._paths = (*paths, *[""] * (len(exceptions) - len(paths)))
+
+    @property
+    def failures(self) -> Mapping[str, Exception]:
+        """The first exception of each path; a `StopTimeoutError` is in `exceptions` only."""
+        found: dict[str, Exception] = {}
+        for path, error in self.by_path():
+            if not isinstance(error, StopTimeoutError):
+                found.setdefault(path, error)
+        return MappingProxyType(found)
+
+    def by_path(self) -> list[tuple[str, Exception]]:
+        """All of the exceptions with their players' paths; `""` for what is of no one player."""
+        return list(zip(self._paths, self.exceptions, strict=True))
+
+    def derive(self, excs: Sequence[Exception]) -> ConductorError:  # type: ignore[override]
+        """The same kind of group for some of its exceptions: what `split` and `except*` make."""
+        return ConductorError(self.message, excs, [self._path_of(error) for error in excs])
+
+    def _path_of(self, error: Exception) -> str:
+        for path, own in self.by_path():
+            # A group that a player raised may come back as a part of itself.
+            if own is error or _leaves(error) & _leaves(own):
+                return path
+        return ""
+
+
+def _leaves(error: BaseException) -> set[int]:
+    if not isinstance(error, BaseExceptionGroup):
+        return {id(error)}
+    return {leaf for part in error.exceptions for leaf in _leaves(part)}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _listing(names: Sequence[str], most: int = 10) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that nobody has: the nearest that somebody has."""
+    from difflib import get_close_matches  # needed on this path only, and not free to import
+
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"There are: {_listing(names)}." if names else "There are none."

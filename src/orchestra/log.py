@@ -1,0 +1,212 @@
+"""Where the log lines go: the `Logger` that a user may bring, and the words for each event."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from typing import Any, Final, Protocol
+
+from .events import (
+    Abandoned,
+    BackingOff,
+    CutOff,
+    Event,
+    Failed,
+    Ready,
+    Skipped,
+    Started,
+    Stopped,
+    Stopping,
+)
+
+player_path: ContextVar[str] = ContextVar("player_path", default="")
+"""The path of the player whose code runs now, in all that it calls, its tasks and its threads."""
+
+
+class Logger(Protocol):
+    """What takes the log lines of a conductor: three methods, called in the loop's thread.
+
+    One that raises is reported to the standard logger `orchestra`, and hurts nobody.
+
+    >>> class Printing:
+    ...     def info(self, msg, **attrs): print("info", msg)
+    ...     def error(self, msg, **attrs): print("error", msg)
+    ...     def with_group(self, name): return self
+    """
+
+    def info(self, msg: str, **attrs: object) -> None:
+        """A change of state; `attrs` has `path`, and `delay`, `restarts` and others where it fits."""
+
+    def error(self, msg: str, **attrs: object) -> None:
+        """A failure; `attrs` has `error`, and `exc_info` where the traceback has not been logged."""
+
+    def with_group(self, name: str) -> Logger:
+        """The logger for a conductor that plays as `name` inside of the one that logs here."""
+        ...
+
+
+class _StandardLogger:
+    """A `Logger` on top of a standard one: attributes become the record's `extra`."""
+
+    def __init__(self, logger: logging.Logger, info_level: int, error_level: int) -> None:
+        self._logger, self._info_level, self._error_level = logger, info_level, error_level
+
+    def informs(self) -> bool:
+        return self._logger.isEnabledFor(self._info_level)
+
+    def complains(self) -> bool:
+        return self._logger.isEnabledFor(self._error_level)
+
+    def info(self, msg: str, **attrs: object) -> None:
+        self._log(self._info_level, msg, attrs)
+
+    def error(self, msg: str, **attrs: object) -> None:
+        self._log(self._error_level, msg, attrs)
+
+    def with_group(self, name: str) -> Logger:
+        return _StandardLogger(self._logger.getChild(name), self._info_level, self._error_level)
+
+    def _log(self, level: int, msg: str, attrs: dict[str, Any]) -> None:
+        exc_info = attrs.pop("exc_info", None)
+        extra = {f"{key}_" if key in _TAKEN else key: value for key, value in attrs.items()}
+        self._logger.log(level, "%s", msg, exc_info=exc_info, extra=extra)
+
+
+# The names that `logging` keeps for itself, and raises a KeyError for.
+_TAKEN: Final = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+
+
+def logger_from_logging(
+    logger: logging.Logger, *, info_level: int = logging.INFO, error_level: int = logging.ERROR
+) -> Logger:
+    """A `Logger` that writes to a standard one, at the levels given.
+
+    The attributes of a line are in the record's `extra`; a nested conductor writes to the child
+    logger of its name. Raises `TypeError` for what is no `logging.Logger`.
+
+    >>> quiet = logger_from_logging(logging.getLogger("my.service"), info_level=logging.DEBUG)
+    """
+    if not isinstance(logger, (logging.Logger, logging.LoggerAdapter)):
+        raise TypeError(f"a logging.Logger is needed, not {logger!r}")
+    return _StandardLogger(logger, info_level, error_level)
+
+
+_standard = logger_from_logging(logging.getLogger("orchestra"))
+_default: Logger = _standard
+
+
+def set_logger(logger: Logger | None) -> None:
+    """Make this the logger of all conductors without one of their own; None sets back the standard.
+
+    Counts for what starts to play from then on. Raises `TypeError` for what is no `Logger`.
+    """
+    global _default
+    _default = _standard if logger is None else check_logger(logger)
+
+
+def default_logger() -> Logger:
+    """The logger of a conductor that has none and none above."""
+    return _default
+
+
+def check_logger(logger: Any) -> Logger:
+    """The logger, or a `TypeError` that says what it lacks."""
+    missing = [name for name in ("info", "error", "with_group") if not hasattr(logger, name)]
+    if missing or isinstance(logger, type):
+        hint = (
+            "use logger_from_logging(...) for a standard logger"
+            if isinstance(logger, (logging.Logger, logging.LoggerAdapter))
+            else "a Logger has info(msg, **attrs), error(msg, **attrs) and with_group(name)"
+        )
+        raise TypeError(f"{logger!r} is no orchestra.Logger: {hint}")
+    return logger  # type: ignore[no-any-return]
+
+
+class PathFilter(logging.Filter):
+    """Puts the path of the current player on every record, as `path`; lets all of them pass.
+
+    Added to a handler, it works for records of any library that are made while a player plays.
+
+    >>> handler = logging.StreamHandler()
+    >>> handler.addFilter(PathFilter())
+    >>> handler.setFormatter(logging.Formatter("%(levelname)s %(path)s: %(message)s"))
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not hasattr(record, "path"):
+            record.path = player_path.get()
+        return True
+
+
+def informs(logger: Logger) -> bool:
+    """Whether a line of this logger that is no error would be seen by anyone."""
+    ask = getattr(logger, "informs", None)
+    return True if ask is None else bool(ask())
+
+
+def complains(logger: Logger) -> bool:
+    """Whether an error of this logger would be seen by anyone."""
+    ask = getattr(logger, "complains", None)
+    return True if ask is None else bool(ask())
+
+
+def log_event(logger: Logger, event: Event) -> None:
+    """Write the one line that an event is worth, if it is worth one; never raises."""
+    try:
+        line = describe(event)
+        if line is not None:
+            msg, attrs, is_error = line
+            (logger.error if is_error else logger.info)(msg, path=event.path, **attrs)
+    except BaseException as error:
+        report(f"the logger {logger!r} failed", error)
+
+
+def report(msg: str, error: BaseException, **attrs: object) -> None:
+    """Tell the standard logger of something that has nowhere else to go."""
+    logging.getLogger("orchestra").error("%s", msg, exc_info=error, extra=attrs)
+
+
+def describe(event: Event) -> tuple[str, dict[str, object], bool] | None:
+    """An event in words, with its attributes, and whether it is an error; None if another tells it."""
+    who = event.path or "conductor"
+    match event:
+        case Started(restarts=0):
+            return f"{who}: started", {}, False
+        case Started(restarts=restarts):
+            return f"{who}: started again", {"restarts": restarts}, False
+        case Ready(details=details, implied=False):
+            shown = "".join(f" {key}={value}" for key, value in details.items())
+            return f"{who}: ready{shown}", {"details": dict(details)}, False
+        case Failed(error=error, restarts=restarts, final=True):
+            attrs = {"error": error, "restarts": restarts, **_traceback(error)}
+            return f"{who}: failed: {in_words(error)}", attrs, True
+        case BackingOff(error=error, delay=delay, restarts=restarts):
+            attrs = {"delay": delay, "restarts": restarts}
+            if error is None:
+                return f"{who}: ended, next run in {delay:.3g} s", attrs, False
+            attrs |= {"error": error, **_traceback(error)}
+            again = f"restart {restarts} in {delay:.3g} s"
+            return f"{who}: failed: {in_words(error)}; {again}", attrs, True
+        case Stopping(reason=reason):
+            why = "" if reason is None else f": {reason}"
+            return f"{who}: stopping{why}", {"reason": reason}, False
+        case Stopped():
+            return f"{who}: stopped", {}, False
+        case CutOff(where=where):
+            return f"{who}: cut off, it did not stop in time", {"where": where}, True
+        case Abandoned(where=where):
+            return f"{who}: abandoned, cutting it off did not end it", {"where": where}, True
+        case Skipped():
+            return f"{who}: skipped, this conductor plays here already", {}, False
+    return None
+
+
+def in_words(error: BaseException) -> str:
+    """An exception as `Type: message`, in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _traceback(error: BaseException) -> dict[str, object]:
+    # A group's exceptions are those of players that have had their own lines.
+    return {} if isinstance(error, BaseExceptionGroup) else {"exc_info": error}

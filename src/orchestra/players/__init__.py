@@ -1,0 +1,1 @@
+"""Players that are no coroutines: one kind a file."""

@@ -1,0 +1,186 @@
+"""What a tree of players looks like at one moment, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, SupportsIndex, overload
+
+
+class State(str, Enum):
+    """Where a player is in its life; each is also the word that is shown for it."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    BACKING_OFF = "backing off"
+    STOPPING = "stopping"
+    CUT_OFF = "cut off"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+    SKIPPED = "skipped"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Players(tuple["PlayerStatus", ...]):
+    """The players of a group, in their order; also by name, as in `status.players["api"]`."""
+
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> PlayerStatus: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[PlayerStatus, ...]: ...
+    @overload
+    def __getitem__(self, key: str) -> PlayerStatus: ...
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        for player in self:
+            if player.name == key:
+                return player
+        raise KeyError(key)
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return [player.name for player in self]
+
+    def values(self) -> Iterable[PlayerStatus]:
+        """The players."""
+        return list(self)
+
+    def items(self) -> Iterable[tuple[str, PlayerStatus]]:
+        """The names with their players."""
+        return [(player.name, player) for player in self]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerStatus:
+    """A player and all below it, as they were when this was taken; safe to share and to keep.
+
+    `since` is when the state began, in seconds since 1970. `uptime` are the seconds that this run
+    has taken so far, and `next_restart_in` those until the next; None where there is no such thing.
+    `error` is the last failure, as `"ValueError: boom"`. `details` are what the player gave to
+    `ctx.ready(...)`.
+
+    >>> print(PlayerStatus("db", "db", "command", State.READY, True, 0.0, uptime=90.0))
+    db  command  ready  1 m 30 s
+    """
+
+    name: str
+    path: str
+    kind: str
+    state: State
+    ready: bool
+    since: float
+    uptime: float | None = None
+    restarts: int = 0
+    next_restart_in: float | None = None
+    error: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+    players: Players = Players()
+
+    def find(self, path: str) -> PlayerStatus:
+        """The player with this full path, in this tree; raises `KeyError`."""
+        for player in self.walk():
+            if player.path == path:
+                return player
+        raise KeyError(path)
+
+    def walk(self) -> Iterator[PlayerStatus]:
+        """This player and all below it, parents first."""
+        yield self
+        for player in self.players:
+            yield from player.walk()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as values that `json.dumps` takes; details that are no such values as text."""
+        return {
+            "name": self.name,
+            "path": self.path,
+            "kind": self.kind,
+            "state": str(self.state),
+            "ready": self.ready,
+            "since": self.since,
+            "uptime": self.uptime,
+            "restarts": self.restarts,
+            "next_restart_in": self.next_restart_in,
+            "error": self.error,
+            "details": {key: _plain(value) for key, value in self.details.items()},
+            "players": [player.to_dict() for player in self.players],
+        }
+
+    def __str__(self) -> str:
+        """The tree, a line a player."""
+        rows = list(_rows(self, "", ""))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = (
+            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+            for row in rows
+        )
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def _rows(status: PlayerStatus, lead: str, below: str) -> Iterator[tuple[str, str, str, str]]:
+    yield lead + (status.name or "conductor"), status.kind, _state(status), _remarks(status)
+    for player in status.players:
+        last = player is status.players[-1]
+        yield from _rows(
+            player, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  ")
+        )
+
+
+def _state(status: PlayerStatus) -> str:
+    if status.next_restart_in is None:
+        return str(status.state)
+    return f"{status.state}, {duration(status.next_restart_in)}"
+
+
+def _remarks(status: PlayerStatus) -> str:
+    remarks = []
+    if status.uptime is not None:
+        remarks.append(duration(status.uptime))
+    if status.restarts:
+        remarks.append("1 restart" if status.restarts == 1 else f"{status.restarts} restarts")
+    remarks += [f"{key}={_short(value)}" for key, value in status.details.items()]
+    if status.error is not None and status.state is not State.READY:
+        remarks.append(status.error)
+    return "  ".join(remarks)
+
+
+def _short(value: object) -> str:
+    many = isinstance(value, (list, tuple))
+    return ", ".join(str(one) for one in value) if many else str(value)  # type: ignore[attr-defined]
+
+
+def _plain(value: object) -> Any:
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(one) for one in value]
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `"0.25 s"`, `"8 s"`, `"2 h 14 m"`.
+
+    >>> duration(8040)
+    '2 h 14 m'
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    whole = round(seconds)
+    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+    parts: list[str] = []
+    for unit, size in units:
+        amount, whole = divmod(whole, size)
+        if amount or (parts and unit != "s"):
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2])
