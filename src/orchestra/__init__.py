@@ -1,9 +1,85 @@
-"""Orchestra."""
+"""Orchestra runs, supervises and gracefully stops everything long-running in one program.
+
+The map of the house; each room imports from the floors below it only:
+
+    cli, __main__                                  the command line
+    run, testing, web                              entry points; test kit; status page
+    players, servers, observers, cluster           what plays, and who watches; one kind a file
+    conductor, performance                         the group; the running tree
+    _life                                          the life of one player
+    player, restart                                what a player is; what follows an ending
+    context, backoff, status, log                  the stop signal; delays; snapshots; logger
+    errors, events, _clock                         exceptions; event types; time
+"""
+
 from .backoff import ConstantBackoff, ExponentialBackoff
 from .conductor import Conductor
 from .context import Context
-from .errors import *
-from .players.thread import ThreadPlayer
+from .errors import (
+    AlreadyPlayingError,
+    ConductorError,
+    OrchestraError,
+    PermanentError,
+    PlayerAbortedError,
+    StartTimeoutError,
+    StopTimeoutError,
+    WatchdogError,
+)
+from .events import (
+    Abandoned,
+    BackingOff,
+    CutOff,
+    Event,
+    Failed,
+    Ready,
+    Skipped,
+    Started,
+    Stopped,
+    Stopping,
+)
+from .log import Logger, logger_from_logging, set_logger
 from .performance import Performance
-from .player import *
-from .player import PlayerFunc, as_player, restarting
+from .player import Player, PlayerFunc, PlayerWithBackoff, as_player, restarting
+from .players.thread import ThreadPlayer
+from .run import play_until_signal, playing, playing_in_thread, run
+from .status import PlayerStatus
+
+__all__ = [
+    "Abandoned",
+    "AlreadyPlayingError",
+    "BackingOff",
+    "Conductor",
+    "ConductorError",
+    "ConstantBackoff",
+    "Context",
+    "CutOff",
+    "Event",
+    "ExponentialBackoff",
+    "Failed",
+    "Logger",
+    "OrchestraError",
+    "Performance",
+    "PermanentError",
+    "Player",
+    "PlayerAbortedError",
+    "PlayerFunc",
+    "PlayerStatus",
+    "PlayerWithBackoff",
+    "Ready",
+    "Skipped",
+    "StartTimeoutError",
+    "Started",
+    "StopTimeoutError",
+    "Stopped",
+    "Stopping",
+    "ThreadPlayer",
+    "WatchdogError",
+    "as_player",
+    "logger_from_logging",
+    "play_until_signal",
+    "playing",
+    "playing_in_thread",
+    "restarting",
+    "run",
+    "set_logger",
+]

@@ -77,7 +77,7 @@ class Group(Supervisor):
     def _members(self) -> Iterable[Context]:
         if self._order is not None:
             return ()  # each has its turn
-        return [life.ctx for life in self.lives.values() if life.ctx is not None]
+        return [life.ctx for life in list(self.lives.values()) if life.ctx is not None]
 
     # The performance
 

@@ -278,11 +278,11 @@ class Life:
 
     def _after_run(self, ctx: Context, caught: BaseException | None) -> float | None:
         """Settle what the run has left; the seconds until the next, or None if there is none."""
+        if isinstance(caught, GeneratorExit) and not self.keeper.loop.is_running():
+            return None  # the loop has been closed around it
         if ctx is not self.ctx:
             self._report_late(caught)
             return None
-        if isinstance(caught, GeneratorExit) and not self.keeper.loop.is_running():
-            return None  # the loop has been closed around it
         self._disarm()
         asked = self.stopping or self.again or (self.blame is None and ctx.done())
         error = self._judge(caught, asked)

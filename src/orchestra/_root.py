@@ -22,7 +22,14 @@ from .player import as_player, name_of, terms_of
 class Root(Supervisor):
     """Supervises the one player at the root as a conductor does each of its players."""
 
-    def __init__(self, given: Any, *, timeout: float, observers: Iterable[Observer] = ()) -> None:
+    def __init__(
+        self,
+        given: Any,
+        *,
+        timeout: float,
+        observers: Iterable[Observer] = (),
+        ctx: Context | None = None,
+    ) -> None:
         player = as_player(given)
         terms_of(player)
         # A conductor has a time of its own, which may be longer than the one given here.
@@ -33,8 +40,8 @@ class Root(Supervisor):
         logger = getattr(player, "logger", None) if bounded else None
         super().__init__(performance, logger or default_logger(), limit)
         name = "" if bounded else name_of(player)
-        above = Context()
-        above.take_root(performance)
+        above = Context() if ctx is None else ctx.child()
+        above.sit(performance)
         budget = math.inf if bounded else limit
         self._context = GroupContext(above, budget, self._members, self._on_context)
         self.life = Life(self, name, name, player)

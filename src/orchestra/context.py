@@ -352,12 +352,12 @@ class Context:
         root = self
         while root._parent is not None:
             root = root._parent
-        root._seat = seat
+        root.sit(seat)
         return root
 
-    def give_back_root(self, seat: Seat) -> None:
-        if self._seat is seat:
-            self._seat = None
+    def sit(self, seat: Seat | None) -> None:
+        """Say whose this and all below it is."""
+        self._seat = seat
 
     def end_by(self, reason: object, deadline: float) -> None:
         """As `cancel`, with a moment instead of a number of seconds."""

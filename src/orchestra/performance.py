@@ -164,7 +164,7 @@ class Performance:
         """A conductor has ended: one that played over a bare context takes all with it."""
         if self.root is None and all(one.over for one in self.groups or ()):
             if self._context is not None:
-                self._context.give_back_root(self)
+                self._context.sit(None)
             self.end()
 
     def end(self) -> None:
