@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
@@ -35,7 +35,7 @@ class Plan(Protocol):
 
     timeout: float
     stop_when: StopWhen
-    after: Mapping[str, Collection[str]]
+    after: dict[str, Collection[str]]
     ordered: bool
     leftovers: dict[str, asyncio.Task[None]]
 

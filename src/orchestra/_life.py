@@ -20,7 +20,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from . import _clock, _stack
-from ._waiter import Woken, call_soon_threadsafe
+from ._waiter import call_soon_threadsafe
 from .context import Context
 from .errors import (
     OrchestraError,

@@ -15,7 +15,9 @@ def check_after(after: Mapping[str, Collection[str]], names: Collection[str]) ->
             raise ValueError(f"after={{{name!r}: {before!r}}} needs a collection: [{before!r}]")
         for known in (name, *before):
             if known not in names:
-                raise ValueError(f"after names {known!r}, which is no player. {nearest(known, names)}")
+                raise ValueError(
+                    f"after names {known!r}, which is no player. {nearest(known, names)}"
+                )
     circle = find_circle(after)
     if circle:
         raise ValueError(f"after goes round in a circle: {' -> '.join(circle)}")

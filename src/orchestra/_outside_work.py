@@ -162,10 +162,9 @@ class Outside:
                 waiting.timer.start()
 
     def _gets_idle(self, waiting: Waiting) -> None:
-        if waiting in self._waiting:
-            if waiting.deadline is not None:
-                waiting.timer = self._loop.call_at(waiting.deadline, self._time_is_over, waiting)
-            waiting.idle = True
+        if waiting.deadline is not None:
+            waiting.timer = self._loop.call_at(waiting.deadline, self._time_is_over, waiting)
+        waiting.idle = True
 
     def _time_is_over(self, waiting: Waiting) -> None:
         if self._claim(waiting):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 from _thread import allocate_lock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from . import _clock
@@ -50,7 +50,7 @@ class Waiter:
         if callback is not None:
             self._context.run(callback, self)
 
-    def __await__(self) -> Iterator[Waiter]:
+    def __await__(self) -> Generator[Waiter, None, None]:
         self._asyncio_future_blocking = True
         yield self
         self.result()

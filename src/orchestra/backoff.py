@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, SupportsFloat
 
 from ._clock import seconds
 
@@ -95,7 +95,7 @@ def as_backoff(given: object) -> Iterable[float]:
     return given
 
 
-def check_delay(delay: object) -> float:
+def check_delay(delay: Any) -> float:
     """A delay that came out of a backoff, or the `ValueError` that says why it is none."""
     if not _is_number(delay) or not 0 <= delay < math.inf:
         raise ValueError(f"a backoff gives delays of at least 0 seconds, not {delay!r}")
@@ -115,7 +115,11 @@ class _TenacityWait:
 
 def _tenacity_state(attempt: int) -> Any:
     return SimpleNamespace(
-        attempt_number=attempt, idle_for=0.0, seconds_since_start=0.0, outcome=None, next_action=None
+        attempt_number=attempt,
+        idle_for=0.0,
+        seconds_since_start=0.0,
+        outcome=None,
+        next_action=None,
     )
 
 
@@ -140,8 +144,8 @@ def _spread(delay: float, jitter: float, most: float = math.inf) -> float:
     return random.uniform(delay * (1 - jitter), min(delay * (1 + jitter), most))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+def _is_number(value: object) -> bool:
+    return isinstance(value, SupportsFloat) and not isinstance(value, bool)
 
 
 def _check_limits(

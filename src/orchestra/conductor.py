@@ -69,7 +69,9 @@ class Conductor:
             raise TypeError(f"players are given by name, as in {{'api': api}}, not as {players!r}")
         if stop_when not in get_args(StopWhen):
             known = get_args(StopWhen)
-            raise ValueError(f"stop_when={stop_when!r} is unknown. {nearest(str(stop_when), known)}")
+            raise ValueError(
+                f"stop_when={stop_when!r} is unknown. {nearest(str(stop_when), known)}"
+            )
         self.timeout = seconds("timeout", timeout)
         self.stop_when: StopWhen = stop_when
         self.ordered = ordered
@@ -77,7 +79,9 @@ class Conductor:
         self.logger = None if logger is None else check_logger(logger)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._players = {check_name(name): checked(given) for name, given in players.items()}
-        self.after = {name: tuple(before) for name, before in _checked_after(after, self._players)}
+        self.after: dict[str, Collection[str]] = {
+            name: tuple(before) for name, before in _checked_after(after, self._players)
+        }
         self._group: Group | None = None
         self._playing = False
 

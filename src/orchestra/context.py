@@ -11,7 +11,7 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
@@ -449,7 +449,7 @@ class _Interrupt(AbstractAsyncContextManager[None]):
 
     async def __aenter__(self) -> None:
         self.loop = self._context.bind()
-        self._task = cast("asyncio.Task[Any] | None", asyncio.current_task())
+        self._task: asyncio.Task[Any] | None = asyncio.current_task()
         if self._task is None:
             raise RuntimeError("interrupt() is used inside of a task")
         self._before = self._task.cancelling()

@@ -40,7 +40,9 @@ class Performance:
 
     path = ""  # as the seat of a context that is no player's
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, observers: tuple[Observer, ...] = ()) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, observers: tuple[Observer, ...] = ()
+    ) -> None:
         self._loop = loop
         self._observers: tuple[Observer, ...] = tuple(_checked(one) for one in observers)
         self._queue: deque[Event] = deque()
@@ -66,7 +68,7 @@ class Performance:
         if self.root is not None:
             (life,) = self.root.lives.values()
             return life.status(ready=not self._draining)
-        tops = [group.status() for group in self.groups or ()]
+        tops: list[PlayerStatus] = [group.status() for group in self.groups or ()]
         if len(tops) == 1:
             return tops[0]
         ready = all(top.ready for top in tops)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
@@ -37,8 +36,9 @@ class Player(Protocol):
     ...             print("tick")
     """
 
-    async def play(self, ctx: Context) -> None:
+    def play(self, ctx: Context, /) -> Awaitable[Any]:
         """Work until `ctx` is done."""
+        ...
 
 
 @runtime_checkable
@@ -76,7 +76,8 @@ class PlayerFunc:
 
     __slots__ = ("_function", "play")
 
-    signals_ready = False
+    kind = "coroutine"
+    play: Callable[[Context], Awaitable[Any]]
 
     def __init__(self, function: Callable[..., Awaitable[object]]) -> None:
         is_async, takes_ctx = _judge(function)
@@ -178,7 +179,9 @@ def _judge(function: Callable[..., Any]) -> tuple[bool, bool]:
             raise TypeError(f"{function!r} is no player: it yields, so it is an async generator")
         keywords = code.co_kwonlyargcount - len(function.__kwdefaults__ or ())
         takes = _judge_code(code, len(function.__defaults__ or ()), keywords)
-        is_async = bool(code.co_flags & inspect.CO_COROUTINE) or inspect.iscoroutinefunction(function)
+        is_async = bool(code.co_flags & inspect.CO_COROUTINE) or inspect.iscoroutinefunction(
+            function
+        )
     else:
         takes, is_async = _judge_signature(function), _is_async(function)
     if takes is None:
@@ -277,7 +280,7 @@ _DEFAULT_TERMS: Final = Terms()
 
 def terms_of(player: Player) -> Terms:
     """The terms of a player; raises `ValueError` or `TypeError` for a declaration that is wrong."""
-    if type(player) is PlayerFunc:
+    if isinstance(player, PlayerFunc):
         return _DEFAULT_TERMS
     limits = {}
     for name in ("start_timeout", "watchdog"):

@@ -19,8 +19,8 @@ from ._signals import Heard
 from .context import Context
 from .errors import StopTimeoutError
 from .events import Observer
-from .performance import Performance
 from .log import report
+from .performance import Performance
 from .player import PlayerLike, as_player, terms_of
 
 T = TypeVar("T")
@@ -116,9 +116,7 @@ class _Loop:
                 self._loop.run_until_complete(playing)
             raise
         finally:
-            self.abandoned = bool(root.abandoned) or any(
-                life.leftover for life in _all_lives(root)
-            )
+            self.abandoned = bool(root.abandoned) or any(life.leftover for life in _all_lives(root))
         return None
 
     def close(self) -> None:
@@ -237,7 +235,8 @@ class _Playing(AbstractAsyncContextManager[Performance]):
             root.raise_failure()
         else:
             root.life.watchers = [*(root.life.watchers or ()), self._on_change]
-        return root.performance
+        performance: Performance = root.performance
+        return performance
 
     def _on_change(self, life: Any) -> None:
         if life.over and (life.errors or life.left) and self._task is not None:

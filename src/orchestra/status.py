@@ -120,7 +120,9 @@ class PlayerStatus:
         rows = list(_rows(self, "", ""))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = (
-            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+            "  ".join(
+                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]
+            )
             for row in rows
         )
         return "\n".join(line.rstrip() for line in lines)

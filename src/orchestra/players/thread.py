@@ -30,7 +30,7 @@ class ThreadPlayer:
 
     kind = "thread"
 
-    def __init__(self, function: Callable[..., object]) -> None:
+    def __init__(self, function: Any) -> None:
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise TypeError(f"ThreadPlayer takes a plain function, not {function!r}")
         self._function = function
@@ -64,12 +64,14 @@ class _Run:
     def __init__(self, function: Callable[..., object], args: tuple[Any, ...]) -> None:
         self._loop = asyncio.get_running_loop()
         self._function, self._args = function, args
+        # Announced before the thread starts, so that virtual time does not run away from it.
+        self._work = _clock.outside_work(self._loop)
         self._over = asyncio.Event()
         self._error: BaseException | None = None
 
     def work(self) -> None:
         """In the thread."""
-        with _clock.outside_work(self._loop):
+        with self._work:
             try:
                 result = self._function(*self._args)
                 if inspect.iscoroutine(result):

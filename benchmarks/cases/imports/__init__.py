@@ -1,0 +1,35 @@
+"""Imports: what the library costs before it does anything."""
+
+from collections.abc import Iterator
+
+from harness.suite import Goal, Suite, Table, at_most
+
+OURS = "import_orchestra"
+MOST_SECONDS = 0.015
+
+
+def goals(table: Table) -> Iterator[Goal]:
+    """Little time over that of asyncio."""
+    seconds = table.median(OURS)
+    found = None if seconds is None else seconds * 1000
+    text = f"import orchestra: at most {MOST_SECONDS * 1000:.0f} ms over import asyncio"
+    yield at_most(text, found, MOST_SECONDS * 1000, "{:.1f} ms")
+
+
+SUITES = (
+    Suite(
+        name="imports",
+        folder="imports",
+        title="Import in a fresh interpreter (asyncio imported before, except in its own line)",
+        unit="ms",
+        scale=1000.0,
+        better="lower",
+        baseline="import_asyncio",
+        ours=OURS,
+        sizes=(1,),
+        quick_sizes=(1,),
+        warm_up=True,
+        whole_process=True,
+        goals=goals,
+    ),
+)

@@ -1,0 +1,6 @@
+"""import asyncio."""
+
+from harness.importing import measure_import
+
+if __name__ == "__main__":
+    measure_import("asyncio")

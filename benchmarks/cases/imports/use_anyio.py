@@ -1,0 +1,6 @@
+"""from anyio import Event, create_task_group, run."""
+
+from harness.importing import measure_import
+
+if __name__ == "__main__":
+    measure_import("anyio", "Event", "create_task_group", "run", after="asyncio")

@@ -1,0 +1,1 @@
+"""What the benchmark's table maker and its cases share."""

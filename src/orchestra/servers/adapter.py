@@ -1,0 +1,71 @@
+"""What `ServerPlayer` needs of a server library: four steps, the same for each of them."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from socket import socket
+from typing import Any, Protocol
+
+MOST_SHOWN = 10
+"""So many places are named; of the rest only the number is of interest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a server is busy with: where each request is, and where the application's start or end is."""
+
+    requests: tuple[str, ...] = ()
+    lifespan: str = ""
+
+    def in_words(self, became: str) -> str:
+        """As in `2 requests were cut off`, and then where they were, a line for each frame."""
+        parts = []
+        if self.requests:
+            number = len(self.requests)
+            noun = "1 request was" if number == 1 else f"{number} requests were"
+            parts += [f"{noun} {became}", *self.requests[:MOST_SHOWN]]
+            parts += [f"... and {number - MOST_SHOWN} more"] * (number > MOST_SHOWN)
+        if self.lifespan:
+            parts += [f"the application's lifespan was {became}", self.lifespan]
+        return "\n".join(parts)
+
+
+class Adapter(Protocol):
+    """One run of a server library. It is made for the run, and all is called in the loop's thread.
+
+    After `start` has been called, `abort` is always called, so all that has to be let go can be let go
+    there. No step touches signals, configures logging or lets a `SystemExit` out.
+    """
+
+    def __init__(self, app: Any, tls: ssl.SSLContext | None) -> None: ...
+
+    async def start(self, sockets: Sequence[socket]) -> None:
+        """Start the application, then accept connections; returns when a client can be served.
+
+        The sockets listen already, and are the adapter's to close. Raises what the application or the
+        library raised. May be cancelled, and `abort` follows.
+        """
+
+    async def wait(self) -> None:
+        """Until the server ends by itself, which it should not; raises why. May be cancelled."""
+
+    async def drain(self, timeout: float) -> bool:
+        """Stop to listen, let the requests in flight finish, and end the application, gracefully.
+
+        Idle connections are closed. True if that was done within `timeout` seconds; False if something
+        still goes on, which `abort` will cut. Raises what the application raised while it ended.
+        """
+        ...
+
+    async def abort(self, timeout: float) -> None:
+        """Let go of everything now: abort connections, cancel handlers, end the application.
+
+        Takes at most `timeout` seconds, may be called at any time and again, and never raises, except
+        for a cancellation.
+        """
+
+    def work(self) -> Work:
+        """What is in progress at this moment."""
+        ...

@@ -1,0 +1,157 @@
+"""Sockets that listen: bound here and not by the servers, so that errors come early and are clear."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from typing import Any, Final
+
+from .explained import explained
+
+BACKLOG: Final = 2048
+"""How many clients may wait to be accepted; the system may allow fewer."""
+
+UNIX_MODE: Final = 0o660
+"""Who may connect to a Unix socket: its owner and its group."""
+
+_ATTEMPTS: Final = 10
+
+_NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+_Family = tuple[int, tuple[Any, ...]]  # and the address in it
+
+
+async def listen_on_tcp(host: str, port: int, *, reuse_port: bool) -> list[socket.socket]:
+    """Listen on all addresses of a host, with the same port on each.
+
+    Raises an `OSError` with the address in it.
+    """
+    with explained(f"can't listen on {in_words(host, port)}"):
+        found = await _resolve(host, port)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return _listen_on_each(found, port, reuse_port)
+            except OSError as error:
+                # A port that was free at the first address may be taken at the second.
+                chance = port == 0 and len(found) > 1 and attempt < _ATTEMPTS
+                if error.errno != errno.EADDRINUSE or not chance:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+
+async def _resolve(host: str, port: int) -> list[_Family]:
+    kind: Any = {"type": socket.SOCK_STREAM, "flags": socket.AI_PASSIVE}
+    numeric: Any = {**kind, "flags": socket.AI_PASSIVE | socket.AI_NUMERICHOST}
+    try:
+        try:
+            found = socket.getaddrinfo(host, port, **numeric)
+        except socket.gaierror:
+            # Only a name takes time, and a thread.
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, **kind)
+    except UnicodeError as error:
+        raise socket.gaierror(socket.EAI_NONAME, f"no name of a host ({error})") from None
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def _listen_on_each(places: list[_Family], port: int, reuse_port: bool) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    absent: OSError | None = None
+    try:
+        for family, address in places:
+            # Those after the first get the port that the system has picked for it.
+            chosen = sockets[0].getsockname()[1] if sockets else port
+            try:
+                sockets.append(_listen(family, (address[0], chosen, *address[2:]), reuse_port))
+            except OSError as error:
+                # `localhost` has an address in IPv6 where the system has no IPv6.
+                if error.errno not in _NOT_HERE:
+                    raise
+                absent = error
+        if absent is not None and not sockets:
+            raise absent
+    except BaseException:
+        close_all(sockets)
+        raise
+    return sockets
+
+
+def _listen(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            # Elsewhere this would let two programs listen on one port.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # Systems differ in whether `::` takes IPv4 too; here it never does.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        # Now and not when the application has started: only this finds out who else listens there.
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def listen_on_unix(path: str) -> socket.socket:
+    """Listen on a Unix socket; one that nobody listens on any more is replaced.
+
+    Raises an `OSError` with the path in it.
+    """
+    with explained(f"can't listen on unix:{path}"):
+        _remove_stale(path)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.bind(path)
+            # Nobody can connect before `listen`, so nobody can with the wrong mode.
+            os.chmod(path, UNIX_MODE)
+            sock.listen(BACKLOG)
+        except BaseException:
+            sock.close()
+            raise
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise OSError(errno.EADDRINUSE, "there is a file that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass  # so many clients wait there that one more can't
+    raise OSError(errno.EADDRINUSE, "somebody listens there")
+
+
+def in_words(host: str, port: int) -> str:
+    """A host and a port, as in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url_of(sock: socket.socket, scheme: str) -> str:
+    """Where a socket listens, as a URL; `unix:/path` for a Unix socket."""
+    name = sock.getsockname()
+    if isinstance(name, tuple):
+        return f"{scheme}://{in_words(name[0], name[1])}"
+    # The name of one that is in no file begins with a zero byte, which is usually shown like this.
+    return "unix:" + os.fsdecode(name).replace("\0", "@")
+
+
+def close_all(sockets: Iterable[socket.socket]) -> None:
+    """Close these sockets."""
+    for sock in sockets:
+        sock.close()

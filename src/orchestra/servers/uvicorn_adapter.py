@@ -1,0 +1,158 @@
+"""ASGI applications on uvicorn.
+
+Uvicorn's protocols, its state and its ticking loop are used as they are; its start and its stop are
+done here. `Server.serve` would take the signals, leave by `sys.exit`, log what the application raises
+and go on serving when it is cancelled; `Server.shutdown` waits for clients without a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from socket import socket
+from typing import Any, Final
+
+import uvicorn
+
+from .. import _stack
+from ..errors import OrchestraError
+from ..log import report
+from .adapter import Work
+from .contained import Contained, all_done, contained, turns
+from .lifespan import Lifespan
+from .sockets import BACKLOG, close_all
+from .transports import abort_clients, stop_accepting
+from .uvicorn_connections import Farewell, untaken
+
+PATIENCE: Final = 0.5
+"""Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
+
+LONGEST_PAUSE: Final = 0.02
+
+
+class UvicornAdapter:
+    """One run of an ASGI application on uvicorn; see `Adapter`."""
+
+    def __init__(self, app: Any, tls: ssl.SSLContext | None) -> None:
+        self._config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            lifespan="off",
+            log_config=None,
+            workers=1,
+            backlog=BACKLOG,
+        )
+        self._tls = tls
+        self._server = uvicorn.Server(self._config)
+        self._state = self._server.server_state
+        self._lifespan = Lifespan(app)
+        self._sockets: Sequence[socket] = ()
+        self._opening: Contained | None = None
+        self._ticking: Contained | None = None
+        self._aborted = False
+
+    async def start(self, sockets: Sequence[socket]) -> None:
+        """Start the application, then accept connections."""
+        self._sockets = sockets
+        self._config.load()
+        self._config.ssl = self._tls
+        await self._lifespan.start()
+        self._server.lifespan = self._config.lifespan_class(self._config)
+        self._server.lifespan.state = self._lifespan.state
+        # In a task of its own, because a cancellation in its midst would leave a server behind that
+        # accepts and that nobody knows.
+        self._opening = contained(self._server.startup(list(sockets)), "uvicorn opens")
+        _raise(await asyncio.shield(self._opening))
+        self._ticking = contained(self._server.main_loop(), "uvicorn")
+
+    async def wait(self) -> None:
+        """Until the server or the application fails."""
+        while self._ticking is not None and not self._ticking.done():
+            tasks = {task for task in (self._ticking, self._lifespan.task) if task is not None}
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            self._lifespan.raise_failure()
+        if self._ticking is not None:
+            _raise(self._ticking.result())
+
+    async def drain(self, timeout: float) -> bool:
+        """Stop gracefully; True if that is done within `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        await self._stop_listening()
+        farewell = Farewell(self._state.connections, min(PATIENCE, timeout / 4))
+        pause = 0.001
+        while True:
+            farewell.look()
+            if not self._state.connections and not self._state.tasks:
+                break
+            left = deadline - loop.time()
+            if left <= 0:
+                return False
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+        return await self._lifespan.stop(max(0.0, deadline - loop.time()))
+
+    async def abort(self, timeout: float) -> None:
+        """Cut off what is left, within `timeout` seconds."""
+        if self._aborted:
+            return
+        self._aborted = True
+        deadline = asyncio.get_running_loop().time() + timeout
+        try:
+            stop_accepting(self._sockets)
+            self._cut()
+            own = [task for task in (self._opening, self._ticking) if task is not None]
+            await all_done(own, deadline)
+            await self._stop_listening()
+            self._cut()
+            await all_done(self._state.tasks, deadline - timeout / 2)
+            await self._end_lifespan(deadline)
+        finally:
+            self._close()
+            self._cut()
+
+    def work(self) -> Work:
+        """The requests in flight, and the application's start or end."""
+        at = [_stack.of_task(task) for task in self._state.tasks if not task.done()]
+        waiting = ["in an answer that the client does not take"] * untaken(self._state.connections)
+        return Work((*at, *waiting), self._lifespan.where())
+
+    async def _stop_listening(self) -> None:
+        stop_accepting(self._sockets)
+        # What has been accepted gets its connection in these turns, and what has been sent is read.
+        await turns(3)
+        self._close()
+
+    def _close(self) -> None:
+        for server in getattr(self._server, "servers", ()):
+            server.close()
+        close_all(self._sockets)
+
+    def _cut(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        for server in getattr(self._server, "servers", ()):
+            abort_clients(server)
+        for task in list(self._state.tasks):
+            task.cancel()
+
+    async def _end_lifespan(self, deadline: float) -> None:
+        left = max(0.0, deadline - asyncio.get_running_loop().time())
+        try:
+            await self._lifespan.stop(left / 2)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            report("the application failed in its end, after a stop that was cut off", error)
+        finally:
+            await self._lifespan.abort(left / 2)
+
+
+def _raise(failure: BaseException | None) -> None:
+    if isinstance(failure, SystemExit):
+        raise OrchestraError("uvicorn gave up, its log says why") from failure
+    if failure is not None:
+        raise failure
