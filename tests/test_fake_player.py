@@ -117,7 +117,8 @@ def test_it_ignores_cancellation_for_ever() -> None:
     """Nothing ends it, and the end of its loop is not noted as its own."""
     player = FakePlayer(ignores_cancellation())
     assert isinstance(play(player, asked=1, cancelled=(2, 3)), TimeoutError)
-    assert (player.playing, player.asked, player.cancelled) == (1, 1, 3)
+    assert (player.playing, player.asked) == (1, 1)
+    assert player.cancelled >= 2  # and once more for each that the end of the run tries
 
 
 def test_it_is_played_twice() -> None:

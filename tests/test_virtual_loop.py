@@ -314,6 +314,28 @@ def test_what_is_left_is_cleaned_up() -> None:
     assert seen == ["task", "generator"]
 
 
+def test_tasks_may_swallow_one_cancellation() -> None:
+    """A task that goes on after the first cancellation gets a second one."""
+    ended: list[float] = []
+
+    async def mule() -> None:
+        try:
+            await asyncio.sleep(LONG)
+        except asyncio.CancelledError:
+            try:
+                await asyncio.sleep(LONG)
+            finally:
+                ended.append(virtual_loop().time())
+
+    async def main() -> object:
+        task = asyncio.create_task(mule())
+        await asyncio.sleep(0)
+        return task
+
+    run_virtual(main)
+    assert ended == [_bounded_run.GRACE]
+
+
 @pytest.mark.leaves_tasks("they swallow every cancellation")
 @pytest.mark.parametrize("delay", [0.0, 0.3, 3600.0])
 def test_tasks_that_swallow_cancellation_are_abandoned(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestra import _virtual_loop
 from orchestra.testing import VirtualLoop, run_virtual
 from virtual import LONG, locked, start, until, virtual_loop
 
@@ -299,17 +300,20 @@ def test_a_thread_is_idle_only_once_its_timer_is_set() -> None:
         runner.run(main())
 
 
+class Hasty(VirtualLoop):
+    """A loop in which something happens just when it looks who is at work."""
+
+    last_words: Callable[[], None] | None = None
+
+    def _is_busy(self) -> bool:
+        last_words, self.last_words = self.last_words, None
+        if last_words is not None:
+            last_words()
+        return super()._is_busy()
+
+
 def test_what_a_thread_leaves_comes_before_a_jump() -> None:
     """A thread that hands over its result and ends, just as the loop is about to wait, is heard."""
-
-    class Hasty(VirtualLoop):
-        last_words: Callable[[], None] | None = None
-
-        def _is_busy(self) -> bool:
-            last_words, self.last_words = self.last_words, None
-            if last_words is not None:
-                last_words()
-            return super()._is_busy()
 
     async def main() -> float:
         loop = virtual_loop()
@@ -329,3 +333,26 @@ def test_what_a_thread_leaves_comes_before_a_jump() -> None:
 
     with asyncio.Runner(loop_factory=Hasty) as runner:
         assert runner.run(main()) < LONG
+
+
+def test_time_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where time stops being real a little after a timer was due, it stays where it is."""
+    monkeypatch.setattr(_virtual_loop, "BUSY_PASSES", 100)
+    seen: list[float] = []
+
+    async def main() -> float:
+        loop = virtual_loop()
+        assert isinstance(loop, Hasty)
+        while not loop.time():
+            await asyncio.sleep(0)
+
+        def last_words() -> None:
+            time.sleep(0.01)
+            seen.append(loop.time())
+
+        loop.last_words = last_words
+        await asyncio.sleep(0.001)
+        return loop.time()
+
+    with asyncio.Runner(loop_factory=Hasty) as runner:
+        assert runner.run(main()) >= seen[0]

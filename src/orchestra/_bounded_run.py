@@ -37,10 +37,12 @@ def bounded_runner(
 
 
 async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
-    left = await left_behind()
-    for task in left:
-        task.cancel()
-    await _wait(left)
+    # Twice, since some tasks take the first cancellation for a request.
+    for _ in range(2):
+        left = await left_behind()
+        for task in left:
+            task.cancel()
+        await _wait(left)
     await _wait({loop.create_task(loop.shutdown_asyncgens())})
 
 

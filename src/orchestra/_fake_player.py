@@ -52,17 +52,12 @@ class FakePlayer:
     What happened is in `log`, as pairs of the time and one of "started", "ready", "asked",
     "cancelled", "failed" and "ended", and counted by the properties. To be used in the loop's thread.
 
-    >>> player = FakePlayer(fails(OSError("gone"), after=3), plays(), backoff=[1])
-    >>> async def main():
-    ...     ctx = Context()
-    ...     try:
-    ...         await player.play(ctx)
-    ...     except OSError as error:
-    ...         print(error)
-    >>> run_virtual(main)
-    gone
+    >>> from orchestra import Conductor, Context
+    >>> from orchestra.testing import run_virtual
+    >>> player = FakePlayer(fails(after=3), ends(after=5), backoff=[1])
+    >>> run_virtual(Conductor({"flaky": player}).play(Context()))
     >>> player.log
-    [(0.0, 'started'), (3.0, 'failed'), (3.0, 'ended')]
+    [(0.0, 'started'), (3.0, 'failed'), (3.0, 'ended'), (4.0, 'started'), (9.0, 'ended')]
     """
 
     def __init__(

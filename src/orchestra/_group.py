@@ -136,14 +136,16 @@ class Group(Supervisor):
     def _start_lives(self, lives: list[Life]) -> None:
         if self.stopping:
             return
+        now = self.loop.time()
         for life in lives:
-            life.start()
+            life.start(now)
         # After the first step of each, since their tasks stand before this in the loop's queue.
         self.loop.call_soon(self._settle, lives)
 
     def _settle(self, lives: list[Life]) -> None:
+        now = self.loop.time()
         for life in lives:
-            life.settle()
+            life.settle(now)
 
     def add(self, name: str, player: Player) -> None:
         """Take in one more player, and start it."""
@@ -189,7 +191,8 @@ class Group(Supervisor):
 
     def on_ready(self, life: Life) -> None:
         self._unready -= 1
-        self._check_ready()
+        if not self._unready:
+            self._check_ready()
         if self._order is not None:
             self._start_next(life.name)
 
@@ -277,18 +280,16 @@ class Group(Supervisor):
         if self._order is not None:
             self._ask_in_order(self._order, first)
         elif first:
+            reason, deadline, now = context.reason, context.deadline, self.loop.time()
             for life in list(self.lives.values()):
-                self._ask(life, context.deadline)
+                life.ask(reason, now)
+                ctx = life.ctx
+                # One that was made in the moment in which another thread ended the others.
+                if ctx is not None and not ctx.done():
+                    ctx.end_by(reason, deadline)
         self.watch(context.deadline)
         self.performance.on_group_stop(self)
         self._check_over()
-
-    def _ask(self, life: Life, deadline: float) -> None:
-        life.ask(self._context.reason)
-        ctx = life.ctx
-        # One that was made in the moment in which another thread ended the others.
-        if ctx is not None and not ctx.done():
-            ctx.end_by(self._context.reason, deadline)
 
     def _ask_in_order(self, order: Order, first: bool) -> None:
         if not first:
@@ -299,7 +300,7 @@ class Group(Supervisor):
         alive = [life for life in self.lives.values() if not life.over]
         for life in alive:
             if life.task is None:
-                life.ask(self._context.reason)  # it never started, and keeps nobody
+                life.ask(self._context.reason, self.loop.time())  # it never started, and keeps nobody
         self._depths = order.depths({life.name for life in alive if not life.over})
         self._stop_next(life.name for life in alive if not life.over)
 
@@ -328,7 +329,7 @@ class Group(Supervisor):
         self.refresh()
         alive = [life for life in self.lives.values() if not life.over]
         for life in alive:
-            self._ask(life, self._context.deadline)
+            self.ask(life, self._context.reason, self._context.deadline)
         self.cut([life for life in alive if not life.over], grace)
         self._check_over()
 

@@ -17,7 +17,7 @@ import asyncio
 import math
 import types
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from . import _clock, _stack
 from ._waiter import call_soon_threadsafe
@@ -46,6 +46,12 @@ from .restart import Series, Verdict, decide, note_of
 from .status import Players, PlayerStatus, State
 
 Loop = asyncio.AbstractEventLoop
+
+HURRY: Final = 0.0001
+"""Seconds that restarts without a delay may keep the loop from its other work."""
+
+HURRIED_RESTARTS: Final = 16
+"""How many they may be at the most, also where time stands still."""
 
 
 class Keeper(Protocol):
@@ -88,6 +94,7 @@ class Life:
         "error",
         "errors",
         "groups",
+        "hurried",
         "keeper",
         "left",
         "leftover",
@@ -99,6 +106,7 @@ class Life:
         "ready_at",
         "restarts",
         "series",
+        "settling",
         "since",
         "skipped",
         "state",
@@ -106,6 +114,7 @@ class Life:
         "task",
         "terms",
         "timer",
+        "turn_at",
         "was_ready",
         "watchers",
     )
@@ -125,7 +134,10 @@ class Life:
         self.over = False
         self.was_ready = False
         self.skipped = False
+        self.settling = False
         self.restarts = 0
+        self.hurried = 0  # restarts without a turn of the loop in between
+        self.turn_at = 0.0
         self.delay: float | None = None
         self.begun_at: float | None = None
         self.ready_at: float | None = None
@@ -163,10 +175,23 @@ class Life:
 
     # Running
 
-    def start(self) -> None:
-        """Make the task; the run begins with its first step."""
-        self.state = State.WAITING
+    def start(self, now: float) -> None:
+        """Begin the first run: its task takes the first step in the loop's next turn."""
+        if self.leftover is not None:
+            self._create_task(0.0)  # by way of `_begin`, which looks at what is left over
+            return
+        self.state = State.STARTING
+        self.since = self.begun_at = now
+        if self.keeper.listening:
+            self.keeper.emit(Started, self.path, self.restarts)
+        if self.terms.start_timeout is not None:
+            self._arm_start()
         self._create_task(None)
+
+    def _arm_start(self) -> None:
+        limit = self.terms.start_timeout
+        if limit is not None:
+            self.timer = self.keeper.loop.call_later(limit, self._check_start)
 
     def _create_task(self, delay: float | None) -> None:
         self.ctx = ctx = self.keeper.context.of_player(self)
@@ -180,9 +205,13 @@ class Life:
             error: BaseException | None = None
             try:
                 if delay is not None:
-                    await (ctx.sleep(delay) if delay else _turn())
+                    if delay:
+                        await ctx.sleep(delay)
+                    elif self._has_hurried():
+                        await _turn()
                     ctx = self.ctx or ctx
-                if self._begin(ctx):
+                    self._begin(ctx)
+                if not ctx.done():
                     await play(ctx)
             except BaseException as caught:
                 error = caught
@@ -191,28 +220,40 @@ class Life:
                 return
             ctx = self.ctx
 
-    def _begin(self, ctx: Context) -> bool:
-        """Begin a run, unless it has been asked to stop before."""
+    def _begin(self, ctx: Context) -> None:
+        """Begin one more run, unless it has been asked to stop in the meantime."""
         if self.stopping or ctx.done():
-            return False
-        keeper, terms = self.keeper, self.terms
+            return
+        keeper = self.keeper
         if self.leftover is not None:
             self._refuse_second_copy(self.leftover)
         self.state = State.STARTING
-        self.since = self.begun_at = keeper.loop.time()
+        self.since = self.begun_at = now = keeper.loop.time()
         self.again = False
         self.delay = self.details = self.groups = self.locate = None
         if keeper.listening:
             keeper.emit(Started, self.path, self.restarts)
-        if terms.start_timeout is not None:
-            self.timer = keeper.loop.call_later(terms.start_timeout, self._check_start)
-        if self.restarts and not terms.signals_ready:
+        if self.terms.start_timeout is not None:
+            self._arm_start()
+        if not self.terms.signals_ready:
             if self.was_ready and not self.watchers:
-                self._become_ready(implied=True)
-            else:
+                self._become_ready(now, implied=True)
+            elif not self.settling:
                 # Only a run that outlives its first step counts as ready. That of first runs is
                 # for the keeper to settle, for all of them in one callback.
-                keeper.loop.call_soon(self.settle)
+                self.settling = True
+                keeper.loop.call_soon(self._settle_soon)
+
+    def _settle_soon(self) -> None:
+        self.settling = False
+        self.settle(self.keeper.loop.time())
+
+    def _has_hurried(self) -> bool:
+        """Whether restarts without a delay have kept the loop from its other work long enough."""
+        self.hurried += 1
+        if self.hurried < HURRIED_RESTARTS and self.since - self.turn_at < HURRY:
+            return False
+        self.hurried, self.turn_at = 0, self.since
         return True
 
     def _refuse_second_copy(self, leftover: asyncio.Task[None]) -> None:
@@ -224,23 +265,24 @@ class Life:
                 + _stack.of_task(leftover)
             )
 
-    def settle(self) -> None:
+    def settle(self, now: float) -> None:
         """Count it as ready, if it has started and does not signal that by itself."""
         if self.state is State.STARTING and not self.terms.signals_ready:
-            self._become_ready(implied=True)
+            self._become_ready(now, implied=True)
 
     def _signal_ready(self, context: Context, details: dict[str, object]) -> None:
         if context is self.ctx and not self.over:
             if details:
                 self.details = {**(self.details or {}), **details}
             if self.state is State.STARTING:
-                self._become_ready(implied=False)
+                self._become_ready(self.keeper.loop.time(), implied=False)
 
-    def _become_ready(self, *, implied: bool) -> None:
+    def _become_ready(self, now: float, *, implied: bool) -> None:
         keeper = self.keeper
-        self._disarm()
+        if self.timer is not None:
+            self._disarm()
         self.state = State.READY
-        self.since = self.ready_at = self.beat = keeper.loop.time()
+        self.since = self.ready_at = self.beat = now
         if self.terms.watchdog is not None:
             self.timer = keeper.loop.call_later(self.terms.watchdog, self._check_heartbeat)
         if keeper.listening:
@@ -248,7 +290,8 @@ class Life:
         if not self.was_ready:
             self.was_ready = True
             keeper.on_ready(self)
-        self._notify()
+        if self.watchers is not None:
+            self._notify()
 
     # Guards
 
@@ -283,10 +326,14 @@ class Life:
         if ctx is not self.ctx:
             self._report_late(caught)
             return None
-        self._disarm()
+        if self.timer is not None:
+            self._disarm()
         asked = self.stopping or self.again or (self.blame is None and ctx.done())
-        error = self._judge(caught, asked)
-        ctx.close()
+        error = None
+        if caught is not None or self.blame is not None:
+            error = self._judge(caught, asked)
+        if not asked:
+            ctx.close()
         return self._follow(error, asked, may_restart=not isinstance(caught, GeneratorExit))
 
     def _judge(self, caught: BaseException | None, asked: bool) -> Exception | None:
@@ -354,7 +401,7 @@ class Life:
         if error is not None:
             self.report(error)
         self.over = True
-        self.begun_at = self.delay = None
+        self.begun_at = self.delay = self.task = self.ctx = None
         self.since = self.keeper.loop.time()
         if self.errors:
             self.state = State.FAILED
@@ -375,7 +422,8 @@ class Life:
 
     def _end(self) -> None:
         self.keeper.on_end(self)
-        self._notify()
+        if self.watchers is not None:
+            self._notify()
 
     def report(self, error: Exception) -> None:
         """Take note of a failure that counts: the last run's, or one that a cut-off group had."""
@@ -389,38 +437,42 @@ class Life:
             self.keeper.logger.error(f"{self.path}: failed after it was abandoned", **attrs)
 
     def _notify(self) -> None:
-        for watcher in list(self.watchers or ()):
+        for watcher in self.watchers or ():
             watcher(self)
 
     # Stopping
 
-    def ask(self, reason: object) -> None:
+    def ask(self, reason: object, now: float) -> None:
         """It is to stop for good; its context is the keeper's to end."""
         if self.stopping or self.over:
             return
         self.stopping = True
-        if self.task is None:
+        state = self.state
+        if state is State.READY or state is State.STARTING:
+            self._ask(reason, now)
+        elif self.task is None:
             self._finish(None)
-        elif self.state is State.BACKING_OFF:
+        elif state is State.BACKING_OFF:
             self._drop_task()
             self._finish(None)
-        elif self.state is not State.WAITING:
-            self._ask(reason)
+        elif state is not State.WAITING:
+            self._ask(reason, now)
 
-    def ask_again(self, reason: object) -> None:
+    def ask_again(self, reason: object, now: float) -> None:
         """It is to stop and then to come back; its context is the keeper's to end."""
         self.again = True
         if self.state is State.BACKING_OFF:
             self._drop_task()
             self._create_task(0.0)
         elif self.state is not State.WAITING:
-            self._ask(reason)
+            self._ask(reason, now)
 
-    def _ask(self, reason: object) -> None:
+    def _ask(self, reason: object, now: float) -> None:
         if self.blame is None:
-            self._disarm()
+            if self.timer is not None:
+                self._disarm()
             self.state = State.STOPPING
-            self.since = self.keeper.loop.time()
+            self.since = now
         if self.keeper.listening:
             self.keeper.emit(Stopping, self.path, reason)
 
@@ -435,7 +487,7 @@ class Life:
         ctx = self.ctx
         if self.over or ctx is None or self.task is None or self.state is State.CUT_OFF:
             return
-        if self.state is State.WAITING:
+        if not self.has_begun():
             self._drop_task()
             self._finish(None)
             return
@@ -447,6 +499,10 @@ class Life:
         ctx.end_by(self.blame or "cut off", now + grace)
         self.task.cancel()
         keeper.watch(now + grace)
+
+    def has_begun(self) -> bool:
+        """Whether its task has taken the first step of a run."""
+        return self.state is not State.WAITING and _stack.has_begun(self.task)
 
     def abandon(self) -> None:
         """Cutting it off did not end it: go on without it."""

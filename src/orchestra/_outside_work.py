@@ -137,10 +137,12 @@ class Outside:
         if not self._tell_loop(self._gets_idle, waiting):
             self._claim(waiting)
             return lock.acquire(timeout=-1 if timeout is None else timeout)
-        lock.acquire()
-        self._claim(waiting)
-        if timeout is not None and not self._tell_loop(waiting.cancel_timer):
-            waiting.cancel_timer()
+        try:
+            lock.acquire()
+        finally:
+            self._claim(waiting)
+            if timeout is not None and not self._tell_loop(waiting.cancel_timer):
+                waiting.cancel_timer()
         return waiting.in_time
 
     def release(self, lock: Lock) -> None:

@@ -67,10 +67,13 @@ class Root(Supervisor):
 
     def start(self) -> None:
         """Start it."""
-        self.life.start()
-        self.loop.call_soon(self.life.settle)
+        self.life.start(self.loop.time())
+        self.loop.call_soon(self._settle)
         if self.stopping:
             self._on_context()
+
+    def _settle(self) -> None:
+        self.life.settle(self.loop.time())
 
     async def until_over(self) -> None:
         """Wait for its end; a cancellation of whoever waits here cuts it off."""
@@ -112,7 +115,7 @@ class Root(Supervisor):
 
     def _on_context(self) -> None:
         self.refresh()
-        self.life.ask(self._context.reason)
+        self.life.ask(self._context.reason, self.loop.time())
         ctx = self.life.ctx
         if ctx is not None and not ctx.done():
             ctx.end_by(self._context.reason, self._context.deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import linecache
 import sys
 import traceback
@@ -18,6 +19,12 @@ def of_task(task: asyncio.Task[Any] | None) -> str:
     if task is None or task.done():
         return ""
     return in_words(_outside_of_here(_task_places(task, set())))
+
+
+def has_begun(task: asyncio.Task[Any] | None) -> bool:
+    """Whether the task's coroutine has taken its first step."""
+    coroutine = None if task is None else task.get_coro()
+    return coroutine is not None and inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED
 
 
 def of_thread(ident: int | None) -> str:

@@ -115,7 +115,7 @@ class Supervisor:
     def cut(self, lives: list[Life], grace: float | None = None) -> None:
         """Cut these off, after a look at where all of them are."""
         for life in lives:
-            if life.stopping and life.state is not State.WAITING:
+            if life.stopping and life.has_begun():
                 life.left = {**dict(life.leaves()), **(life.left or {})}
         for life in lives:
             life.cut(self._grace_of(life) if grace is None else grace)
@@ -148,7 +148,7 @@ class Supervisor:
 
     def ask(self, life: Life, reason: object, deadline: float) -> None:
         """Ask one player to stop for good."""
-        life.ask(reason)
+        life.ask(reason, self.loop.time())
         if life.ctx is not None and not life.over:
             life.ctx.end_by(reason, deadline)
             self.watch(deadline)
@@ -162,9 +162,10 @@ class Supervisor:
         if life.over:
             life = self.play_again(life)
         else:
-            life.ask_again("restart")
+            now = self.loop.time()
+            life.ask_again("restart", now)
             if life.ctx is not None and life.state in (State.STOPPING, State.CUT_OFF):
-                deadline = self.loop.time() + self.timeout
+                deadline = now + self.timeout
                 life.ctx.end_by("restart", deadline)
                 self.watch(deadline)
         await self.until(life, lambda: life.over or (life.state is State.READY and not life.again))

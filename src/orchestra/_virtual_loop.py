@@ -37,18 +37,17 @@ BUSY_PASSES = 100_000
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in which an hour passes in microseconds, and always in the same way.
 
-    Its time starts at 0.0 and stands still while callbacks run. It jumps to the next timer when
-    nothing is ready and nothing outside of the loop is at work. While something is, it passes at
-    its real pace: a call in an executor, a child process, an open socket or pipe that the loop
-    watches, or what `outside_work` has announced. Time passes at its real pace as well for tasks
-    that poll with `sleep(0)` for long. Timers that are due at the same time fire in the order in
-    which they were set.
+    Its time starts at 0.0, and jumps to the next timer when nothing is ready and nothing outside of
+    the loop is at work; else it stands still. While something outside is at work, time passes at its
+    real pace. That is a call in an executor, a child process, a socket or pipe that the loop watches,
+    or what `outside_work` has announced; and a task that polls with `sleep(0)` for long. Timers that
+    are due at the same time fire in the order in which they were set.
 
     Where no task can ever go on, the loop waits `patience` real seconds for a thread or a signal
     that nobody has announced, and then raises a `RuntimeError` that names the tasks and the lines
     they wait at.
 
-    Only `time.time` and the like remain real. All in seconds.
+    `time.time` and its like remain real. All times are in seconds.
 
     >>> async def nap():
     ...     await asyncio.sleep(3600)
@@ -105,14 +104,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         does the work, it ends on leaving, and the thread's waits in `acquire_lock` do not count. So
         that no moment is missed, a thread is announced before it starts. From any thread.
 
-        >>> loop = VirtualLoop()
-        >>> work = loop.outside_work()
-        >>> def body():
-        ...     with work:
-        ...         pass  # time passes at its real pace
-        >>> thread = threading.Thread(target=body)
-        >>> thread.start(); thread.join(); loop.close()
+        >>> import threading
+        >>> async def main():
+        ...     work = asyncio.get_running_loop().outside_work()
+        ...     def body():
+        ...         with work:
+        ...             print("time passes at its real pace")
+        ...     threading.Thread(target=body).start()
+        ...     await asyncio.sleep(3600)
+        >>> with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        ...     runner.run(main())
+        time passes at its real pace
         """
+        if asyncio._get_running_loop() is self:
+            # Now, and not only in the next pass: the work may be half done by then.
+            self._let_time_pass()
         return OutsideWork(self._outside)
 
     def acquire_lock(self, lock: Lock, timeout: float | None = None) -> bool:
@@ -209,13 +215,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._wait_in_vain(select)
 
     def _is_busy(self) -> bool:
-        self._processes = {one for one in self._processes if one.get_returncode() is None}
         return (
             self._outside.is_busy()
-            or bool(self._processes)
+            or self._has_processes()
             or len(self._files.get_map()) > self._own_files
             or self._busy_passes > BUSY_PASSES
         )
+
+    def _has_processes(self) -> bool:
+        self._processes -= {one for one in self._processes if one.get_returncode() is not None}
+        return bool(self._processes)
 
     def _let_time_pass(self) -> None:
         now, since = self._now

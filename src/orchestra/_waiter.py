@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import contextvars
 from _thread import allocate_lock
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any, Protocol
 
 from . import _clock
@@ -39,6 +40,7 @@ class Waiter:
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
+        self._asyncio_future_blocking = True
         self._callback: Callable[[Waiter], object] | None = None
         self._cancelled: asyncio.CancelledError | None = None
 
@@ -50,10 +52,9 @@ class Waiter:
         if callback is not None:
             self._context.run(callback, self)
 
-    def __await__(self) -> Generator[Waiter, None, None]:
-        self._asyncio_future_blocking = True
-        yield self
-        self.result()
+    def __await__(self) -> Iterator[Waiter]:  # type: ignore[override]
+        # What `yield self` would do, without a frame for it.
+        return repeat(self, 1)
 
     # What a task asks of a future.
 

@@ -145,7 +145,9 @@ def _spread(delay: float, jitter: float, most: float = math.inf) -> float:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, SupportsFloat) and not isinstance(value, bool)
+    kind = type(value)
+    # Asked at each restart, and a protocol takes its time to answer.
+    return kind is float or kind is int or (kind is not bool and isinstance(value, SupportsFloat))
 
 
 def _check_limits(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from ._clock import seconds
@@ -78,7 +78,7 @@ class Conductor:
         self.leftovers: dict[str, asyncio.Task[None]] = {}
         self.logger = None if logger is None else check_logger(logger)
         self._backoff = None if backoff is None else as_backoff(backoff)
-        self._players = {check_name(name): checked(given) for name, given in players.items()}
+        self._players = _all_checked(players)
         self.after: dict[str, Collection[str]] = {
             name: tuple(before) for name, before in _checked_after(after, self._players)
         }
@@ -209,6 +209,22 @@ def check_name(name: object) -> str:
             f"{re.sub(r'[^A-Za-z0-9_-]+', '_', str(name)).strip('_') or 'worker'!r}"
         )
     return name
+
+
+def _all_checked(players: Mapping[str, PlayerLike]) -> dict[str, Player]:
+    # A thousand players are often one function, a thousand times, and that can be one player.
+    made: dict[FunctionType, Player] = {}
+    found = {}
+    for name, given in players.items():
+        check_name(name)
+        if type(given) is FunctionType:
+            player = made.get(given)
+            if player is None:
+                player = made[given] = checked(given)
+        else:
+            player = checked(given)
+        found[name] = player
+    return found
 
 
 def checked(given: Any) -> Player:

@@ -171,23 +171,31 @@ class Context:
         with _lock:
             self._end(reason, deadline, now, woken)
         # Never at once, even in the loop's own thread: this may be a signal handler there.
-        for loop in {one.loop for one in woken}:
-            call_soon_threadsafe(loop, wake, iter([one for one in woken if one.loop is loop]))
+        loops = {one.loop for one in woken}
+        for loop in loops:
+            mine = woken if len(loops) == 1 else [one for one in woken if one.loop is loop]
+            call_soon_threadsafe(loop, wake, iter(mine))
 
     def _end(self, reason: object, deadline: float, now: float, woken: list[Woken]) -> bool:
         """Mark this and all below it, under the lock; False where it says nothing new."""
         first = self._reason is _PENDING
         if not first and deadline >= self._deadline:
             return False
-        self._deadline = min(deadline, self._deadline)
+        if deadline < self._deadline:
+            self._deadline = deadline
         if first:
             self._reason = reason
-            for waiter in self._take_waiters():
-                waiter.end(woken)
-        for ref in list(self._children or ()):
-            child = ref()
-            if child is not None:
-                child._end(self._reason, self._deadline, now, woken)
+            waiters, self._waiters = self._waiters, None
+            if type(waiters) is dict:
+                for waiter in waiters:
+                    waiter.end(woken)
+            elif waiters is not None:
+                cast(Waiting, waiters).end(woken)
+        if self._children is not None:
+            for ref in list(self._children):
+                child = ref()
+                if child is not None:
+                    child._end(self._reason, self._deadline, now, woken)
         return True
 
     def _limit(self, timeout: float) -> None:
@@ -213,16 +221,19 @@ class Context:
 
     async def wait(self) -> None:
         """Until it is done."""
-        if not self.done():
-            waiter = Waiter(self.bind())
-            self._add(waiter)
-            # Again, since another thread may have cancelled between the question and the waiter.
-            if self._reason is _PENDING:
-                try:
-                    await waiter
-                except BaseException:
-                    self._discard(waiter)
-                    raise
+        if self.done():
+            return
+        if self._loop is None:
+            self.bind()
+        waiter = Waiter(asyncio.get_running_loop())
+        self._add(waiter)
+        # Again, since another thread may have cancelled between the question and the waiter.
+        if self._reason is _PENDING:
+            try:
+                await waiter
+            except BaseException:
+                self._discard(waiter)
+                raise
 
     async def sleep(self, delay: float) -> bool:
         """Sleep `delay` seconds, or until done: True if it slept it all, False if it is done.
@@ -233,7 +244,9 @@ class Context:
         seconds("delay", delay, infinite=True)
         if self.done():
             return False
-        loop = self.bind()
+        if self._loop is None:
+            self.bind()
+        loop = asyncio.get_running_loop()
         waiter = Waiter(loop)
         self._add(waiter)
         timer = loop.call_later(delay, waiter.wake) if delay != math.inf else None
@@ -324,12 +337,6 @@ class Context:
                 self._waiters = None
             elif type(waiters) is dict:
                 waiters.pop(waiter, None)
-
-    def _take_waiters(self) -> Iterable[Waiting]:
-        waiters, self._waiters = self._waiters, None
-        if waiters is None:
-            return ()
-        return waiters if type(waiters) is dict else (cast(Waiting, waiters),)
 
     # For those who run players
 

@@ -203,7 +203,9 @@ def describe(event: Event) -> tuple[str, dict[str, object], bool] | None:
 
 def in_words(error: BaseException) -> str:
     """An exception as `Type: message`, in one line."""
-    text = " ".join(str(error).split())
+    text = str(error)
+    if "\n" in text:
+        text = " ".join(text.split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

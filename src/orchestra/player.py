@@ -83,9 +83,13 @@ class PlayerFunc:
         is_async, takes_ctx = _judge(function)
         if not is_async:
             raise TypeError(f"PlayerFunc takes an async function, not {function!r}")
+        self._take(function, takes_ctx)
+
+    def _take(self, function: Callable[..., Awaitable[object]], takes_ctx: bool) -> PlayerFunc:
         self._function = function
         # The function itself, without a frame of ours around each run of it.
         self.play = function if takes_ctx else functools.partial(_interrupted, function)
+        return self
 
     @property
     def __name__(self) -> str:
@@ -137,8 +141,10 @@ def _what(given: object) -> str:
 
 
 def _from_function(function: Callable[..., Any]) -> Player:
-    is_async, _ = _judge(function)
-    return PlayerFunc(function) if is_async else _plain_functions[0](function)
+    is_async, takes_ctx = _judge(function)
+    if is_async:
+        return PlayerFunc.__new__(PlayerFunc)._take(function, takes_ctx)
+    return _plain_functions[0](function)
 
 
 _plain_functions: list[Callable[[Callable[..., Any]], Player]] = []

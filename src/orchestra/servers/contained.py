@@ -1,25 +1,31 @@
-"""Tasks that never raise: what they come to is their result."""
+"""Tasks that never raise: what they came to is for others to ask."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 Contained = asyncio.Task[BaseException | None]
 
 
-async def _contained(work: Awaitable[object]) -> BaseException | None:
+async def _contained(work: Callable[[], Awaitable[object]]) -> BaseException | None:
     try:
-        await work
+        await work()
     except BaseException as error:
         # Also a SystemExit: out of a task it would end the loop, and all that runs in it.
         return error
     return None
 
 
-def contained(work: Awaitable[object], name: str) -> Contained:
-    """A task for this; what it raises is its result, a cancellation too."""
+def contained(work: Callable[[], Awaitable[object]], name: str) -> Contained:
+    """A task that calls this; `outcome` is what it raised, a cancellation too."""
     return asyncio.get_running_loop().create_task(_contained(work), name=name)
+
+
+def outcome(task: Contained) -> BaseException | None:
+    """What a task that is done has raised."""
+    # One that is cancelled before its first step never comes to contain anything.
+    return asyncio.CancelledError() if task.cancelled() else task.result()
 
 
 async def turns(number: int) -> None:

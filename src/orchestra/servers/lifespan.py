@@ -11,7 +11,7 @@ from typing import Any, Final
 from .. import _stack
 from ..errors import OrchestraError
 from ..log import report
-from .contained import Contained, all_done, contained
+from .contained import Contained, all_done, contained, outcome
 
 Message = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Lifespan:
             "state": self.state,
         }
         self._task = contained(
-            self._app(scope, self._receive, self._send), "the application's lifespan"
+            lambda: self._app(scope, self._receive, self._send), "the application's lifespan"
         )
         await self._tell("lifespan.startup")
         self.raise_failure()
@@ -82,7 +82,7 @@ class Lifespan:
             return
         self._cancel()
         if await all_done([self._task], asyncio.get_running_loop().time() + timeout):
-            error = self._task.result()
+            error = outcome(self._task)
             if error is not None and not isinstance(error, asyncio.CancelledError):
                 report("the application failed while it was cut off", error)
 
@@ -97,7 +97,7 @@ class Lifespan:
         """Raise what the application has raised, if that is a failure; once."""
         if self._task is None or not self._task.done() or self._cancelled or self._raised:
             return
-        error = self._task.result()
+        error = outcome(self._task)
         if error is not None and self._taken and not self._foreign:
             self._raised = True
             raise error

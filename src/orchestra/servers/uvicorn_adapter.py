@@ -19,7 +19,7 @@ from .. import _stack
 from ..errors import OrchestraError
 from ..log import report
 from .adapter import Work
-from .contained import Contained, all_done, contained, turns
+from .contained import Contained, all_done, contained, outcome, turns
 from .lifespan import Lifespan
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
@@ -62,18 +62,22 @@ class UvicornAdapter:
         self._server.lifespan.state = self._lifespan.state
         # In a task of its own, because a cancellation in its midst would leave a server behind that
         # accepts and that nobody knows.
-        self._opening = contained(self._server.startup(list(sockets)), "uvicorn opens")
-        _raise(await asyncio.shield(self._opening))
-        self._ticking = contained(self._server.main_loop(), "uvicorn")
+        self._opening = contained(lambda: self._server.startup(list(sockets)), "uvicorn opens")
+        await asyncio.wait({self._opening})
+        _raise(outcome(self._opening))
+        self._ticking = contained(self._server.main_loop, "uvicorn")
 
     async def wait(self) -> None:
         """Until the server or the application fails."""
-        while self._ticking is not None and not self._ticking.done():
-            tasks = {task for task in (self._ticking, self._lifespan.task) if task is not None}
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ticking = self._ticking
+        while ticking is not None and not ticking.done():
+            # First, since it may have failed before anybody waited.
             self._lifespan.raise_failure()
-        if self._ticking is not None:
-            _raise(self._ticking.result())
+            tasks = {task for task in (ticking, self._lifespan.task) if task is not None}
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._lifespan.raise_failure()
+        if ticking is not None:
+            _raise(outcome(ticking))
 
     async def drain(self, timeout: float) -> bool:
         """Stop gracefully; True if that is done within `timeout` seconds."""

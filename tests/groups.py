@@ -1,0 +1,128 @@
+"""What the tests of conductors share: playing one to its end, and saying what is expected of it."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from orchestra import Conductor, ConductorError, Context, Event, Performance, StopTimeoutError
+from orchestra.testing import FakePlayer, Step, Take
+
+
+def now() -> float:
+    return round(asyncio.get_running_loop().time(), 6)
+
+
+async def turns(number: int = 10) -> None:
+    """Let the loop have so many turns, while no virtual time passes."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+def start(player: Any, ctx: Context | None = None) -> asyncio.Task[None]:
+    """Play it in a task of its own."""
+    return asyncio.create_task(player.play(Context() if ctx is None else ctx))
+
+
+async def play(
+    player: Any, *, asked: float | None = None, ctx: Context | None = None
+) -> Exception | None:
+    """Play to the end, asked to stop after so many seconds; what it raised."""
+    ctx = Context() if ctx is None else ctx
+    if asked is not None:
+        asyncio.get_running_loop().call_later(asked, ctx.cancel, "the test says so")
+    try:
+        await player.play(ctx)
+    except Exception as error:
+        return error
+    return None
+
+
+async def failure(player: Any, *, asked: float | None = None) -> ConductorError:
+    """Play to the end, which has to be a `ConductorError`."""
+    error = await play(player, asked=asked)
+    assert isinstance(error, ConductorError), repr(error)
+    return error
+
+
+def stop_timeout(error: BaseException | None) -> StopTimeoutError:
+    """The one stop timeout that is in a group."""
+    assert isinstance(error, ConductorError), repr(error)
+    (found,) = [one for one in error.exceptions if isinstance(one, StopTimeoutError)]
+    return found
+
+
+class Show:
+    """A conductor that plays over a context of its own, with all of its events."""
+
+    def __init__(self, conductor: Conductor, task: asyncio.Task[None], ctx: Context) -> None:
+        self.conductor = conductor
+        self.task = task
+        self.ctx = ctx
+        assert ctx.performance is not None
+        self.performance: Performance = ctx.performance
+        self.events: list[Event] = []
+        self.performance.subscribe(self.events.append)
+
+    def kinds(self, path: str | None = None) -> list[str]:
+        """The events as words, of one player or of all."""
+        return [type(one).__name__ for one in self.events if path is None or one.path == path]
+
+    def state(self, path: str) -> str:
+        return str(self.conductor.status().find(path).state)
+
+    async def end(self, reason: object = "the test says so") -> Exception | None:
+        """Ask it to stop, unless it has ended, and wait for that; what it raised."""
+        self.ctx.cancel(reason)
+        # Longer than any stop in these tests may take, and not for ever.
+        await asyncio.wait([self.task], timeout=1000)
+        assert self.task.done(), "it did not stop"
+        error = self.task.exception()
+        assert error is None or isinstance(error, Exception)
+        return error
+
+
+async def show(conductor: Conductor, *, after: float | None = None) -> Show:
+    """Start to play a conductor; `after` so many seconds, the test goes on."""
+    ctx = Context()
+    task = start(conductor, ctx)
+    await asyncio.sleep(0)  # it has made its players' tasks, of which none has begun
+    playing = Show(conductor, task, ctx)
+    if after is not None:
+        await asyncio.sleep(after)
+    return playing
+
+
+def notes(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", ()))
+
+
+def nest(levels: int, leaf: Any, **terms: Any) -> Conductor:
+    """Conductors within each other: `nest(3, leaf)` has its leaf at `g.g.leaf`."""
+    conductor = Conductor({"leaf": leaf}, **terms)
+    for _ in range(levels - 1):
+        conductor = Conductor({"g": conductor}, **terms)
+    return conductor
+
+
+def raises(error: BaseException, *, after: float = 0.0) -> Step:
+    """Raise the error after so many seconds, asked to stop or not."""
+
+    async def step(_: Take) -> None:
+        await asyncio.sleep(after)
+        raise error
+
+    return step
+
+
+def crew(count: int, *script: Step) -> dict[str, FakePlayer]:
+    """So many players with this script, by name."""
+    return {f"p{number}": FakePlayer(*script) for number in range(count)}
+
+
+def when(player: FakePlayer, what: str) -> list[float]:
+    """When this happened to the player."""
+    return [round(time, 6) for time, happened in player.log if happened == what]
+
+
+def total(players: Iterable[FakePlayer], what: str) -> int:
+    return sum(getattr(player, what) for player in players)
