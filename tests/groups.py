@@ -54,14 +54,14 @@ def stop_timeout(error: BaseException | None) -> StopTimeoutError:
 class Show:
     """A conductor that plays over a context of its own, with all of its events."""
 
-    def __init__(self, conductor: Conductor, task: asyncio.Task[None], ctx: Context) -> None:
+    def __init__(self, conductor: Conductor) -> None:
         self.conductor = conductor
-        self.task = task
-        self.ctx = ctx
-        assert ctx.performance is not None
-        self.performance: Performance = ctx.performance
+        self.ctx = Context()
+        # As the conductor does it itself, but before it plays: so that no event is missed.
+        self.performance = Performance.over(self.ctx)
         self.events: list[Event] = []
         self.performance.subscribe(self.events.append)
+        self.task = start(conductor, self.ctx)
 
     def kinds(self, path: str | None = None) -> list[str]:
         """The events as words, of one player or of all."""
@@ -83,12 +83,8 @@ class Show:
 
 async def show(conductor: Conductor, *, after: float | None = None) -> Show:
     """Start to play a conductor; `after` so many seconds, the test goes on."""
-    ctx = Context()
-    task = start(conductor, ctx)
-    await asyncio.sleep(0)  # it has made its players' tasks, of which none has begun
-    playing = Show(conductor, task, ctx)
-    if after is not None:
-        await asyncio.sleep(after)
+    playing = Show(conductor)
+    await asyncio.sleep(after or 0)
     return playing
 
 

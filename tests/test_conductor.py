@@ -23,6 +23,7 @@ from orchestra import (
     PlayerFunc,
     StopTimeoutError,
     ThreadPlayer,
+    restarting,
 )
 from orchestra.testing import FakePlayer, ends, fails, fails_stopping, hangs, plays, slow_stop
 
@@ -599,8 +600,6 @@ async def test_a_player_whose_task_is_cancelled_by_a_stranger_comes_back() -> No
         assert tasks[-1].cancelling() == 0
         async with asyncio.timeout(60):  # which a left-over cancellation would break
             await ctx.wait()
-
-    from orchestra import restarting
 
     playing = await show(Conductor({"a": restarting(player, [1])}), after=1)
     tasks[0].cancel()

@@ -11,6 +11,7 @@ import asyncio
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
+from threading import TIMEOUT_MAX
 from typing import Any, Protocol, SupportsFloat, cast
 
 Loop = asyncio.AbstractEventLoop
@@ -40,28 +41,40 @@ def acquire(loop: Loop | None, lock: Lock, timeout: float) -> bool:
     of_loop = getattr(loop, "acquire_lock", None)
     if of_loop is not None:
         return cast(bool, of_loop(lock, None if timeout == math.inf else timeout))
-    # The longest that a lock takes is some hundreds of years shorter than for ever.
-    return lock.acquire(timeout=-1 if timeout == math.inf else timeout)
+    return lock.acquire(timeout=-1 if timeout == math.inf else min(timeout, TIMEOUT_MAX))
 
 
 def release(loop: Loop | None, lock: Lock) -> None:
     """Let the thread go on that waits for this lock; from any thread or signal handler."""
     of_loop = getattr(loop, "release_lock", None)
-    (lock.release if of_loop is None else lambda: of_loop(lock))()
+    if of_loop is None:
+        lock.release()
+    else:
+        of_loop(lock)
 
 
 def seconds(name: str, value: object, *, infinite: bool = False) -> float:
     """The value as a number of seconds from 0 on, or the `ValueError` that says why it is none."""
-    if isinstance(value, SupportsFloat) and not isinstance(value, bool):
-        number = float(value)
-        if 0 <= number < math.inf or (infinite and number == math.inf):
-            return number
+    number = as_number(value)
+    if 0 <= number < math.inf or (infinite and number == math.inf):
+        return number
     raise ValueError(f"{name} must be a number of seconds, 0 or more, not {value!r}")
+
+
+def as_number(value: object) -> float:
+    """The value as a float; NaN for all that is no number, and what is too large for one."""
+    kind = type(value)
+    # Asked at each restart, and a protocol takes its time to answer.
+    if kind is float or kind is int or (kind is not bool and isinstance(value, SupportsFloat)):
+        try:
+            return float(cast(SupportsFloat, value))
+        except (ArithmeticError, TypeError, ValueError):
+            pass
+    return math.nan
 
 
 def now(loop: Loop | None) -> float:
     """The seconds that deadlines count in; before there is a loop, those that most loops use."""
-    loop = loop or asyncio._get_running_loop()
     # Some loops must not be asked any more once they are closed.
     if loop is None or (loop.is_closed() and not hasattr(loop, "wall_time")):
         return time.monotonic()

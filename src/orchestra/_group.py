@@ -15,7 +15,7 @@ from ._supervisor import Supervisor
 from .context import NESTED_SHARE, Context, GroupContext
 from .errors import ConductorError, StopTimeoutError
 from .log import Logger, in_words
-from .player import Player
+from .player import Player, is_same
 from .status import PlayerStatus, State
 
 StopWhen = Literal["all", "any", "never"]
@@ -35,9 +35,9 @@ class Plan(Protocol):
 
     timeout: float
     stop_when: StopWhen
-    after: dict[str, Collection[str]]
+    after: dict[str, tuple[str, ...]]
     ordered: bool
-    leftovers: dict[str, asyncio.Task[None]]
+    leftovers: dict[str, tuple[Player, asyncio.Task[None]]]
 
 
 class Group(Supervisor):
@@ -53,15 +53,15 @@ class Group(Supervisor):
         self.seat = seat
         self._ctx = ctx
         self._order = Order() if plan.ordered or plan.after else None
-        self._last: str | None = None
         self._context = GroupContext(ctx, plan.timeout, self._members, self._on_context)
-        self._failures: list[tuple[str, Exception]] = []
+        self._failures: list[tuple[float, str, Exception]] = []  # when, whose, what
         self._left: dict[str, str] = {}
         self._pending = 0
         self._unready = 0
         self._was_ready = False
         self._asked = False
         self._removing: dict[str, bool] = {}  # whether somebody waits for it
+        self._free_to_start: deque[str] = deque()
         self._free_to_stop: deque[str] = deque()
         self._depths: dict[str, int] = {}
         self._wakeup: asyncio.Future[None] | None = None
@@ -72,7 +72,7 @@ class Group(Supervisor):
 
     @property
     def stopping(self) -> bool:
-        return self._context.done()
+        return self.over or self._context.done()
 
     def _members(self) -> Iterable[Context]:
         if self._order is not None:
@@ -105,6 +105,11 @@ class Group(Supervisor):
     def _start(self, players: Mapping[str, Player]) -> None:
         for name, player in players.items():
             self._take_in(name, player)
+        if self._order is not None:
+            previous: list[str] = []
+            for name in players:
+                self._order.add(name, [*self._plan.after.get(name, ()), *previous])
+                previous = [name] if self._plan.ordered else []
         self._start_lives([life for life in self.lives.values() if self._may_start(life)])
         self._check_ready()
         if self.stopping:
@@ -112,23 +117,14 @@ class Group(Supervisor):
         self._check_over()
 
     def _take_in(self, name: str, player: Player) -> Life:
-        path = f"{self.path}.{name}" if self.path else name
+        path = join(self.path, name)
         life = self.lives[name] = Life(self, name, path, player)
-        life.leftover = self._plan.leftovers.get(name)
+        known = self._plan.leftovers.get(name)
+        if known is not None and is_same(known[0], player):
+            life.leftover = known[1]
         self._pending += 1
         self._unready += 1
-        if self._order is not None:
-            before = [*self._plan.after.get(name, ())]
-            if self._plan.ordered and self._last is not None:
-                before.append(self._last)
-            settled = [other for other in before if self._is_settled(other)]
-            self._order.add(name, before, settled)
-            self._last = name
         return life
-
-    def _is_settled(self, name: str) -> bool:
-        life = self.lives.get(name)
-        return name not in self.lives or (life is not None and (life.was_ready or life.over))
 
     def _may_start(self, life: Life) -> bool:
         return self._order is None or self._order.may_start(life.name)
@@ -150,7 +146,10 @@ class Group(Supervisor):
     def add(self, name: str, player: Player) -> None:
         """Take in one more player, and start it."""
         self.refresh()
+        before = list(self.lives)[-1:] if self._plan.ordered else []
         life = self._take_in(name, player)
+        if self._order is not None:
+            self._order.add(name, before, [one for one in before if self.lives[one].was_ready])
         if self._may_start(life):
             self._start_lives([life])
 
@@ -199,7 +198,7 @@ class Group(Supervisor):
     def on_end(self, life: Life) -> None:
         self._pending -= 1
         if life.leftover is not None:
-            self._plan.leftovers[life.name] = life.leftover
+            self._plan.leftovers[life.name] = (life.player, life.leftover)
         heard = self._removing.get(life.name) if self._removing else None
         if life.errors or life.left:
             self._take_note(life, heard)
@@ -207,13 +206,13 @@ class Group(Supervisor):
             life.was_ready = True
             self._unready -= 1
             self._check_ready()
+        if self._order is not None:
+            self._start_next(life.name)
+            self._stop_next(self._order.end(life.name))
         if heard is not None:
             self._let_go(life)
         elif not self._asked and not self.stopping:
             self._on_end_alone(life)
-        if self._order is not None:
-            self._start_next(life.name)
-            self._stop_next(self._order.end(life.name))
         if not self._pending:
             self._check_over()
 
@@ -231,22 +230,25 @@ class Group(Supervisor):
             if isinstance(error, ConductorError):
                 self._take_over(life, error)
             else:
-                self._failures.append((life.path, error))
+                self._failures.append((life.since, life.path, error))
         self._left.update(life.left or {})
 
     def _take_over(self, life: Life, group: ConductorError) -> None:
-        for path, error in group.by_path():
+        base = "" if _is_within(group.base, life.path) else life.path
+        for moment, path, error in group.entries():
             if not path and isinstance(error, StopTimeoutError):
-                stuck = {_below(life.path, left): error.stuck.get(left, "") for left in error.left}
+                stuck = {join(base, left): error.stuck.get(left, "") for left in error.left}
                 self._left = {**stuck, **self._left}
-                self.abandoned += [_below(life.path, left) for left in error.abandoned]
+                self.abandoned += [join(base, left) for left in error.abandoned]
             else:
-                self._failures.append((_below(life.path, path), error))
+                self._failures.append((moment, join(base, path), error))
 
     def _let_go(self, life: Life) -> None:
         self._removing.pop(life.name, None)
         if self.lives.get(life.name) is life:
             del self.lives[life.name]
+            if self._order is not None:
+                self._order.remove(life.name)
 
     def _check_ready(self) -> None:
         if not self._unready and not self._was_ready:
@@ -254,10 +256,19 @@ class Group(Supervisor):
             self._ctx.ready()
 
     def _start_next(self, name: str) -> None:
-        order = self._order
-        if order is not None:
-            lives = [self.lives[other] for other in order.settle(name) if other in self.lives]
-            self._start_lives([life for life in lives if life.task is None and not life.over])
+        """Start those that waited for this one to be ready, or to end."""
+        order, queue = self._order, self._free_to_start
+        if order is None:
+            return
+        # By a queue, since each may end in its first step and free the next: a chain may be longer
+        # than the stack is deep.
+        busy = bool(queue)
+        queue.extend(order.settle(name))
+        while queue and not busy:
+            life = self.lives.get(queue[0])
+            if life is not None and life.state is State.WAITING and life.task is None:
+                self._start_lives([life])
+            queue.popleft()
 
     def _check_over(self) -> None:
         if self._pending or (self._plan.stop_when == "never" and not self.stopping):
@@ -334,17 +345,17 @@ class Group(Supervisor):
         self._check_over()
 
     def _outcome(self) -> ConductorError | None:
-        failures = list(self._failures)
-        paths = {path for path, _ in failures}
+        failures = sorted(self._failures, key=lambda failure: failure[0])
+        paths = {path for _, path, _ in failures}
         message = "" if not paths else f"{len(paths)} player{'s' * (len(paths) != 1)} failed"
         if self._left:
             abandoned = dict.fromkeys(path for path in self.abandoned if path in self._left)
             error = StopTimeoutError(self._left, self._left, abandoned)
-            failures.append(("", error))
+            failures.append((self.loop.time(), "", error))
             message += f"; {error}" if message else str(error)
         if not failures:
             return None
-        return ConductorError(message, [one for _, one in failures], [one for one, _ in failures])
+        return ConductorError.of(message, failures, base=self.path)
 
     # Seeing
 
@@ -401,8 +412,10 @@ def verdict_of(life: Life) -> Exception | None:
     return ConductorError(f"{life.path} failed", found, [life.path] * len(found))
 
 
-def _below(path: str, inner: str) -> str:
-    """A path as it is from the root, where the player above was a root of its own."""
-    if not path or inner == path or inner.startswith(path + "."):
-        return inner
-    return f"{path}.{inner}" if inner else path
+def _is_within(path: str, above: str) -> bool:
+    return not above or path == above or path.startswith(above + ".")
+
+
+def join(path: str, name: str) -> str:
+    """The path of what is called so below another path, either of which may be empty."""
+    return f"{path}.{name}" if path and name else path or name

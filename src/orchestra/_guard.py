@@ -3,69 +3,75 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Final, Self
 
+from . import _stack
 from ._root import Root
-from ._signals import Handlers, Mailbox, Stage, Steps
-from ._waiter import call_soon_threadsafe
+from ._signals import Handlers, Mailbox, Stage, Steps, check_signals
+from ._waiter import Woken, call_soon_threadsafe
 from .errors import StopTimeoutError
 
 PATIENCE: Final = 1.0
 """Seconds that a loop has to give a sign of life, once all of it should be over."""
 
+MOST_UNHEARD: Final = 3
+"""Signals before there is a performance to stop, of which the last one ends the process."""
+
 
 class Guard:
     """A thread beside the loop: what it does works also while the loop is blocked."""
 
-    def __init__(self, signals: Collection[int], drain_delay: float) -> None:
+    def __init__(self, signals: Iterable[int], drain_delay: float) -> None:
+        signals = check_signals(signals)
         self._drain_delay = drain_delay
         self._mailbox = Mailbox(signals)
         self._handlers = Handlers(signals, self._mailbox.post)
         self._thread = threading.Thread(target=self._watch, name="orchestra guard", daemon=True)
-        self._root: Root | None = None
         self._steps: Steps | None = None
         self._first: int | None = None
-        self._limit: float | None = None
+        self._limit: float | None = None  # when to see whether the loop still makes progress
         self._closed = False
 
-    def __enter__(self) -> Guard:
-        try:
-            self._handlers.__enter__()
-        except BaseException:
-            self._mailbox.close()
-            raise
-        self._mailbox.open()
-        self._thread.start()
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(self._mailbox)
+            opened.enter_context(self._handlers)
+            self._thread.start()
+            opened.callback(self._end_thread)
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _end_thread(self) -> None:
         self._closed = True
         self._mailbox.post()
         self._thread.join()
-        self._handlers.__exit__()
-        self._mailbox.close()
 
     def attach(self, root: Root) -> None:
         """What the signals are for, from now on; those that came before count as well."""
-        root.performance.on_stop = self._on_stop
         self._steps = Steps(root, self._drain_delay)
-        self._root = root
+        self._handlers.share(root.loop)
+        root.performance.on_stop = lambda deadline: self.expect_end(deadline - root.loop.time())
+        root.context._add(self)
         self._mailbox.post()
 
-    def _on_stop(self, deadline: float) -> None:
-        if self._root is not None:
-            self._set_limit(deadline - self._root.loop.time())
-            self._mailbox.post()
+    def end(self, woken: list[Woken]) -> None:
+        """The root is asked to stop, perhaps while the loop is blocked; in any thread."""
+        if self._steps is not None:
+            self.expect_end(self._steps.root.timeout + self._steps.root.grace)
 
-    def _set_limit(self, seconds: float) -> None:
+    def expect_end(self, seconds: float) -> None:
+        """From then on the loop is watched: if it is blocked, the process ends."""
         limit = time.monotonic() + seconds
         self._limit = limit if self._limit is None else min(self._limit, limit)
+        self._mailbox.post()
 
     # In the thread
 
@@ -73,80 +79,112 @@ class Guard:
         waiting: list[int] = []
         while not self._closed:
             limit = self._limit
-            waiting += self._mailbox.read(
-                None if limit is None else max(0.001, limit - time.monotonic())
-            )
-            if self._steps is not None:
-                for signum in waiting:
-                    self._take_step(self._steps, signum)
-                waiting = []
-            if limit is not None and time.monotonic() >= limit and not self._closed:
-                self._check_loop()
+            left = None if limit is None else max(0.001, limit - time.monotonic())
+            waiting += self._mailbox.read(left)
+            if self._steps is None:
+                if len(waiting) >= MOST_UNHEARD:
+                    self._force(128 + waiting[-1], "a third signal came before anything played")
+                continue
+            for signum in waiting:
+                self._take_step(self._steps, signum)
+            waiting = []
+            if limit is not None and time.monotonic() >= limit:
+                self._check_loop(self._steps.root)
 
     def _take_step(self, steps: Steps, signum: int) -> None:
-        if self._first is None:
-            self._first = signum
-        stage = steps.take(signum)
-        if stage is Stage.FORCED:
+        self._first = self._first or signum
+        stage, root = steps.take(signum), steps.root
+        if stage is Stage.DRAINING:
+            self.expect_end(self._drain_delay + root.timeout + root.grace)
+        elif stage is Stage.CUT_OFF:
+            self.expect_end(root.grace)
+        elif stage is Stage.FORCED:
             self._force(128 + signum, "one signal more than it takes to cut everything off")
-        root = self._root
-        if root is not None and stage is Stage.STOPPING:
-            self._set_limit(root.timeout + root.grace)
-        elif root is not None and stage is Stage.CUT_OFF:
-            self._set_limit(root.grace)
 
-    def _check_loop(self) -> None:
+    def _check_loop(self, root: Root) -> None:
         """The time is over: is the loop still at work on it, or is it blocked?"""
-        root = self._root
-        if root is None:
-            return
         alive = threading.Event()
-        call_soon_threadsafe(root.loop, alive.set)
+
+        def look() -> None:
+            # A group that has stopped may have come back since.
+            self._limit = time.monotonic() + PATIENCE if _is_stopping(root) else None
+            alive.set()
+
+        call_soon_threadsafe(root.loop, look)
         if not alive.wait(PATIENCE) and not self._closed:
             code = 1 if self._first is None else 128 + self._first
             self._force(code, "the loop is blocked, and the time to stop is over")
-        self._limit = time.monotonic() + PATIENCE
 
     def _force(self, code: int, why: str) -> None:
-        with contextlib.suppress(Exception):
-            _say(f"orchestra: the process ends with {code}: {why}")
-            if self._root is not None and not self._root.life.over:
-                say_where(dict(self._root.life.leaves()))
-            faulthandler.dump_traceback(file=sys.__stderr__ or 2, all_threads=True)
-        _exit(code)
+        def words() -> Iterator[str]:
+            yield f"orchestra: the process ends with {code}: {why}"
+            if self._steps is not None and not self._steps.root.life.over:
+                yield from _places(dict(self._steps.root.life.leaves()))
+            yield from _stacks()
+
+        end_process(code, words)
 
 
-def print_stuck(error: StopTimeoutError) -> None:
-    """Print to standard error who did not stop in time, and where each was."""
-    _say(f"orchestra: {error}")
-    say_where(error.stuck)
+def _is_stopping(root: Root) -> bool:
+    groups: Iterable[Any] = root.life.groups or ()
+    stopping = any(group.stopping and not group.over for group in groups)
+    return stopping or root.stopping or root.life.over
 
 
-def say_where(places: Mapping[str, str]) -> None:
-    """Print to standard error where some players are."""
+# What is printed to standard error
+
+
+def print_stuck(failure: Exception) -> None:
+    """Print who did not stop in time, if that is part of a failure, and where each was."""
+    for error in failure.exceptions if isinstance(failure, ExceptionGroup) else (failure,):
+        if isinstance(error, StopTimeoutError):
+            _say([f"orchestra: {error}", *_places(error.stuck)])
+
+
+def _places(places: Mapping[str, str]) -> Iterator[str]:
     for path, where in places.items():
-        _say(f"  {path or 'conductor'}")
+        yield f"  {path or 'conductor'}"
         for line in where.splitlines():
-            _say(f"    {line}")
+            yield f"    {line}"
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def _stacks() -> Iterator[str]:
+    # Not by faulthandler, which leaves out all threads after the hundredth.
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    for ident in sys._current_frames():
+        if ident != threading.get_ident():
+            yield from _places({f"thread {names.get(ident, ident)}": _stack.of_thread(ident)})
 
 
-def _exit(code: int) -> None:
-    """End the process at once, with what has been printed."""
-    # In a thread, since whoever is stuck may hold the stream's lock.
-    flusher = threading.Thread(target=_flush, daemon=True)
-    flusher.start()
-    flusher.join(PATIENCE / 2)
+def _say(lines: Iterable[str]) -> None:
+    # At once, since a busy thread makes us wait after each piece. Without a terminal nobody listens.
+    if sys.stderr is not None:
+        with contextlib.suppress(Exception):
+            print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+# The end
+
+
+def end_process(code: int, words: Callable[[], Iterable[str]]) -> None:
+    """End the process at once, after some last words, and with what it has printed before."""
+    _within_patience(lambda: _say(words()))
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            _within_patience(stream.flush)
     os._exit(code)
 
 
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+def _within_patience(function: Callable[[], None]) -> None:
+    # In a thread, since whoever is stuck may hold the stream's lock, or nobody reads what is printed.
+    def call() -> None:
         with contextlib.suppress(Exception):
-            stream.flush()
+            function()
+
+    thread = threading.Thread(target=call, daemon=True)
+    with contextlib.suppress(RuntimeError):  # there may be too many threads already
+        thread.start()
+        thread.join(PATIENCE)
 
 
 class Watcher:
@@ -154,40 +192,38 @@ class Watcher:
 
     def __init__(self) -> None:
         self._before = set(threading.enumerate())
-        self._main_is_over = threading.Event()
-
-    def threads(self) -> list[threading.Thread]:
-        """Those that were started since, and that the interpreter would wait for."""
-        return [
-            thread
-            for thread in threading.enumerate()
-            if thread not in self._before and not thread.daemon and thread.is_alive()
-        ]
 
     def watch(self) -> None:
-        """Wait for the main thread's end, one second more, and end the process."""
-        # Not `main_thread().join()`: the interpreter first waits for threads of pools, in functions
-        # that are registered this way, the last one first.
-        _register_at_end(self._main_is_over.set)
-        threading.Thread(target=self._end, name="orchestra watcher", daemon=True).start()
+        """If threads are left: wait for the main thread's end, one second more, and end them all."""
+        left = [
+            thread
+            for thread in threading.enumerate()
+            if thread not in self._before and not thread.daemon
+        ]
+        if left:
+            ended = threading.Event()
+            # Not `main_thread().join()`: the interpreter first waits for threads of pools, in
+            # functions that are registered this way, the last one first.
+            _register_at_end(ended.set)
+            args = (left, ended)
+            threading.Thread(
+                target=self._end, args=args, name="orchestra watcher", daemon=True
+            ).start()
 
-    def _end(self) -> None:
-        self._main_is_over.wait()
-        time.sleep(PATIENCE)
-        _say("orchestra: the process ends with 1, since threads still run after its end:")
-        for thread in self.threads():
-            _say(f"  {thread.name}")
-        faulthandler.dump_traceback(file=sys.__stderr__ or 2, all_threads=True)
-        _exit(1)
+    def _end(self, left: Collection[threading.Thread], ended: threading.Event) -> None:
+        ended.wait()
+        limit = time.monotonic() + PATIENCE
+        for thread in left:
+            thread.join(max(0.0, limit - time.monotonic()))
+        if any(thread.is_alive() for thread in left):
+            end_process(1, _last_words)
+
+
+def _last_words() -> Iterator[str]:
+    yield "orchestra: the process ends with 1, since threads still run after its end"
+    yield from _stacks()
 
 
 def _register_at_end(function: Callable[[], Any]) -> None:
     register: Callable[[Callable[[], Any]], None] = threading._register_atexit  # type: ignore[attr-defined]
     register(function)
-
-
-def join_all(threads: Iterable[threading.Thread], seconds: float) -> None:
-    """Wait for some threads, for some seconds in all."""
-    limit = time.monotonic() + seconds
-    for thread in threads:
-        thread.join(max(0.0, limit - time.monotonic()))

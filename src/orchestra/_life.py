@@ -23,6 +23,7 @@ from . import _clock, _stack
 from ._waiter import call_soon_threadsafe
 from .context import Context
 from .errors import (
+    ConductorError,
     OrchestraError,
     PlayerAbortedError,
     StartTimeoutError,
@@ -42,7 +43,7 @@ from .events import (
 )
 from .log import Logger, in_words, player_path
 from .player import Player, kind_of, terms_of
-from .restart import Series, Verdict, decide, note_of
+from .restart import Series, Verdict, decide, note_of, note_restarts
 from .status import Players, PlayerStatus, State
 
 Loop = asyncio.AbstractEventLoop
@@ -78,6 +79,7 @@ class Group(Protocol):
 
     lives: dict[str, Life]
     stopping: bool
+    over: bool
 
 
 class Life:
@@ -104,6 +106,7 @@ class Life:
         "path",
         "player",
         "ready_at",
+        "reported",
         "restarts",
         "series",
         "settling",
@@ -144,6 +147,7 @@ class Life:
         self.beat = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.blame: Exception | None = None  # why the run is cut off, where that is a failure
+        self.reported: list[Exception] | None = None  # by groups of this run that were cut off
         self.error: str | None = None
         self.errors: list[Exception] | None = None
         self.series: Series | None = None
@@ -200,7 +204,6 @@ class Life:
     async def _live(self, ctx: Context, delay: float | None) -> None:
         """All runs, one after the other: what to do is decided elsewhere."""
         player_path.set(self.path)
-        play = self.player.play
         while True:
             error: BaseException | None = None
             try:
@@ -212,7 +215,7 @@ class Life:
                     ctx = self.ctx or ctx
                     self._begin(ctx)
                 if not ctx.done():
-                    await play(ctx)
+                    await self.player.play(ctx)
             except BaseException as caught:
                 error = caught
             delay = self._after_run(ctx, error)
@@ -229,7 +232,7 @@ class Life:
             self._refuse_second_copy(self.leftover)
         self.state = State.STARTING
         self.since = self.begun_at = now = keeper.loop.time()
-        self.again = False
+        self.again = self.skipped = False
         self.delay = self.details = self.groups = self.locate = None
         if keeper.listening:
             keeper.emit(Started, self.path, self.restarts)
@@ -330,11 +333,11 @@ class Life:
             self._disarm()
         asked = self.stopping or self.again or (self.blame is None and ctx.done())
         error = None
-        if caught is not None or self.blame is not None:
+        if caught is not None or self.blame is not None or self.reported is not None:
             error = self._judge(caught, asked)
         if not asked:
             ctx.close()
-        return self._follow(error, asked, may_restart=not isinstance(caught, GeneratorExit))
+        return self._follow(error, asked)
 
     def _judge(self, caught: BaseException | None, asked: bool) -> Exception | None:
         """The failure that an ending is, if it is one."""
@@ -349,26 +352,28 @@ class Life:
         if caught is not None and caught.__traceback__ is not None:
             # Without our own frame, which tells nothing, and would tie the error to this life.
             caught.__traceback__ = caught.__traceback__.tb_next or caught.__traceback__
+        if self.reported is not None:
+            found = [*self.reported] if error is None else [error, *self.reported]
+            error = found[0] if len(found) == 1 else _merged(self.path, found)
+            self.reported = None
         if self.blame is not None:
             self.blame.__cause__ = error
             error, self.blame = self.blame, None
         return error
 
-    def _follow(
-        self, error: Exception | None, asked: bool, *, may_restart: bool = True
-    ) -> float | None:
+    def _follow(self, error: Exception | None, asked: bool) -> float | None:
         if self.again and not self.stopping:
             self._back_off(error, 0.0)
             return 0.0
-        draw = self._draw if may_restart and self.terms.backoff is not None else _no_restart
+        draw = self._draw if self.terms.backoff is not None else _no_restart
+        always = self.terms.always and not self.skipped
         try:
-            verdict = decide(error, asked=asked, always=self.terms.always, draw=draw)
+            verdict = decide(error, asked=asked, always=always, draw=draw)
         except Exception as broken:  # a backoff of the user's that raises, or gives nonsense
             verdict, error = Verdict.FAIL, _chained(broken, error)
         if isinstance(verdict, Verdict):
             if error is not None and verdict is Verdict.FAIL and self.series is not None:
-                count = self.series.length
-                note_of(error, f"after {count} restart" + "s" * (count != 1))
+                note_restarts(error, self.series.length)
             self._finish(error)
             return None
         self._back_off(error, verdict)
@@ -399,7 +404,7 @@ class Life:
 
     def _finish(self, error: Exception | None) -> None:
         if error is not None:
-            self.report(error)
+            self._add_error(error)
         self.over = True
         self.begun_at = self.delay = self.task = self.ctx = None
         self.since = self.keeper.loop.time()
@@ -426,8 +431,11 @@ class Life:
             self._notify()
 
     def report(self, error: Exception) -> None:
-        """Take note of a failure that counts: the last run's, or one that a cut-off group had."""
-        if not isinstance(error, BaseExceptionGroup):
+        """Take note of what a group in this run has to tell, that is cut off and can't raise it."""
+        self.reported = [*(self.reported or ()), error]
+
+    def _add_error(self, error: Exception) -> None:
+        if not isinstance(error, ConductorError):
             note_of(error, f"raised by player {self.path!r}")
         self.errors = [*(self.errors or ()), error]
 
@@ -514,8 +522,9 @@ class Life:
             if delay is not None:
                 self._create_task(delay)
             return
-        if blame is not None:
-            self.report(blame)
+        for error in (blame, *(self.reported or ())):
+            if error is not None:
+                self._add_error(error)
         self.over = True
         self.begun_at = None
         self.state, self.since = State.ABANDONED, self.keeper.loop.time()
@@ -575,7 +584,7 @@ class Life:
         )
 
     def _group_state(self, players: Players) -> State:
-        if any(group.stopping for group in self.groups or ()):
+        if any(group.stopping and not group.over for group in self.groups or ()):
             return State.STOPPING
         fine = (State.STOPPED, State.SKIPPED)
         all_fine = all(player.ready or player.state in fine for player in players)
@@ -590,6 +599,17 @@ def _turn() -> Generator[None, None, None]:
 
 def _no_restart() -> None:
     return None
+
+
+def _merged(path: str, errors: list[Exception]) -> ConductorError:
+    """Several failures of one run as one, flattened."""
+    failures = []
+    for error in errors:
+        if isinstance(error, ConductorError):
+            failures += error.entries()
+        else:
+            failures.append((0.0, path, error))
+    return ConductorError.of(f"{path} failed", failures, base=path)
 
 
 def _chained(error: Exception, cause: Exception | None) -> Exception:

@@ -8,19 +8,33 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from .errors import nearest
 
 
-def check_after(after: Mapping[str, Collection[str]], names: Collection[str]) -> None:
-    """Raise `ValueError` for an `after` that names nobody, or goes round in a circle."""
+def check_after(
+    after: Mapping[str, Iterable[str]], names: Collection[str], *, ordered: bool = False
+) -> dict[str, tuple[str, ...]]:
+    """The same as tuples; `ValueError` if it names nobody, or goes round in a circle.
+
+    With `ordered`, each name also goes after the one before it.
+    """
+    if not isinstance(after, Mapping):
+        raise TypeError(f"after is a mapping, as in {{'api': ['db']}}, not {after!r}")
+    checked: dict[str, tuple[str, ...]] = {}
     for name, before in after.items():
-        if isinstance(before, str):
+        if isinstance(before, str) or not isinstance(before, Iterable):
             raise ValueError(f"after={{{name!r}: {before!r}}} needs a collection: [{before!r}]")
-        for known in (name, *before):
+        checked[name] = tuple(before)
+        for known in (name, *checked[name]):
             if known not in names:
                 raise ValueError(
-                    f"after names {known!r}, which is no player. {nearest(known, names)}"
+                    f"after names {known!r}, which is no player. {nearest(str(known), names)}"
                 )
-    circle = find_circle(after)
+    edges = checked
+    if ordered and checked:
+        chain = zip([(), *((name,) for name in names)], names, strict=False)
+        edges = {name: (*checked.get(name, ()), *previous) for previous, name in chain}
+    circle = find_circle(edges)
     if circle:
         raise ValueError(f"after goes round in a circle: {' -> '.join(circle)}")
+    return checked
 
 
 def find_circle(after: Mapping[str, Collection[str]]) -> list[str]:
@@ -71,6 +85,24 @@ class Order:
         for other in self._before[name]:
             self._behind.setdefault(other, []).append(name)
             self._kept_by.setdefault(other, set()).add(name)
+
+    def remove(self, name: str) -> None:
+        """Let go of a player: those that came after it come after those before it."""
+        before, behind = self._before.pop(name), self._behind.pop(name)
+        kept_by, waits_for = self._kept_by.pop(name), self._waits_for.pop(name)
+        for other in before:
+            self._behind[other].remove(name)
+            self._kept_by[other].discard(name)
+            self._kept_by[other] |= kept_by
+        for other in behind:
+            others = (one for one in self._before[other] if one != name)
+            self._before[other] = tuple(dict.fromkeys((*others, *before)))
+            if name in self._waits_for[other]:
+                self._waits_for[other].discard(name)
+                self._waits_for[other] |= waits_for
+            for one in before:
+                if other not in self._behind[one]:
+                    self._behind[one].append(other)
 
     def settle(self, name: str) -> list[str]:
         """It has been ready, or has ended: those that may start for it."""

@@ -48,13 +48,13 @@ class Steps:
     """What to do with a performance at each signal; called by one thread, whichever it is."""
 
     def __init__(self, root: Root, drain_delay: float) -> None:
-        self._root = root
+        self.root = root
         self._drain_delay = drain_delay
         self.stage = Stage.PLAYING
 
     def take(self, signum: int) -> Stage:
         """Take the next step; the stage that it leads to."""
-        root, delay, reason = self._root, self._drain_delay, name_of_signal(signum)
+        root, delay, reason = self.root, self._drain_delay, name_of_signal(signum)
         self.stage = next_stage(self.stage, drains=delay > 0, stopping=root.stopping)
         if self.stage is Stage.DRAINING:
             root.performance.drain()
@@ -92,6 +92,7 @@ class Handlers:
         self._signals = check_signals(signals)
         self._handle = handle
         self._found: dict[int, Any] = {}
+        self._shared: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> Self:
         _entered.append(self)
@@ -110,12 +111,133 @@ class Handlers:
             for signum, found in self._found.items():
                 # None is a handler that was not made by Python, and that it can't put back.
                 signal.signal(signum, signal.SIG_DFL if found is None else found)
+            for name in _LOOP_METHODS if self._shared is not None else ():
+                vars(self._shared).pop(name, None)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._handle(signum)
 
-    @contextlib.contextmanager
-    def shared(self, loop: asyncio.AbstractEventLoop) -> Any:
-        """A player that asks this loop for the same signals gets them as well, and not alone."""
-        for name in ("add_signal_handler", "remove_signal_handler"):
+    def share(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whoever asks this loop for the same signals gets them as well, and not alone."""
+        self._shared = loop
+        for name in _LOOP_METHODS:
             setattr(loop, name, self._sharing(getattr(loop, name)))
+
+    def _sharing(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(change)
+        def changed(signum: int, *args: Any) -> Any:
+            result = change(signum, *args)
+            if signum in self._found:
+                # The loop goes by the wakeup fd. Our handler is called beside that.
+                signal.signal(signum, self._on_signal)
+            return result
+
+        return changed
+
+
+_LOOP_METHODS: Final = ("add_signal_handler", "remove_signal_handler")
+
+
+class Mailbox:
+    """Where signals come in for a thread, also while the main thread is busy or stuck in C.
+
+    Each signal is told twice: at once by the interpreter's wakeup fd, and by our handler, as soon as
+    the main thread gets to it. The fd may be somebody else's by then, and the handler may never
+    run, so whichever has told more of them is right.
+    """
+
+    _HANDLED: Final = 0x80  # marks what the handler has told
+
+    def __init__(self, signals: Iterable[int]) -> None:
+        self._signals = frozenset(signals)
+        self._by_fd = 0
+        self._by_handler = 0
+        self._told = 0
+        self._found = -1
+        self._reader: socket.socket
+        self._writer: socket.socket
+
+    def __enter__(self) -> Self:
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._found = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        _entered.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self in _entered:
+            _entered.remove(self)
+            now = signal.set_wakeup_fd(-1)
+            # Whoever has taken it from us keeps it, unless he has let go of it.
+            mine = now in (-1, self._writer.fileno())
+            with contextlib.suppress(ValueError, OSError):  # it may have been closed meanwhile
+                signal.set_wakeup_fd(self._found if mine else now)
+            self._reader.close()
+            self._writer.close()
+
+    def post(self, signum: int = 0) -> None:
+        """Tell of a signal from its handler; or, with 0, just wake up who reads."""
+        with contextlib.suppress(OSError):
+            self._writer.send(bytes([signum | self._HANDLED if signum else 0]))
+
+    def read(self, timeout: float | None) -> list[int]:
+        """The signals that have come since the last time, after at most `timeout` seconds."""
+        self._reader.settimeout(timeout)
+        try:
+            codes = self._reader.recv(4096)
+        except (TimeoutError, BlockingIOError):
+            return []
+        return [code & ~self._HANDLED for code in codes if self._is_news(code)]
+
+    def _is_news(self, code: int) -> bool:
+        signum = code & ~self._HANDLED
+        if signum not in self._signals:
+            if signum:
+                self._pass_on(signum)
+            return False
+        if code & self._HANDLED:
+            self._by_handler += 1
+        else:
+            self._by_fd += 1
+        news = max(self._by_fd, self._by_handler) > self._told
+        self._told += news
+        return news
+
+    def _pass_on(self, signum: int) -> None:
+        # To whoever had the fd before, such as a loop with handlers of its own.
+        if self._found >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self._found, bytes([signum]))
+
+
+_entered: Final[list[Handlers | Mailbox]] = []
+
+
+def _forget_in_child() -> None:
+    # What a forked child gets is not meant for its parent's players. It has the same socket, too.
+    for one in _entered[::-1]:
+        one.__exit__()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+class Heard:
+    """Signals for a performance in a loop that is not ours: handled when the loop gets to it."""
+
+    def __init__(self, root: Root, signals: Iterable[int], drain_delay: float) -> None:
+        self._steps = Steps(root, drain_delay)
+        self._loop = asyncio.get_running_loop()
+        self._handlers = Handlers(signals, self._hear)
+
+    def __enter__(self) -> Self:
+        self._handlers.__enter__()
+        self._handlers.share(self._loop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._handlers.__exit__()
+
+    def _hear(self, signum: int) -> None:
+        call_soon_threadsafe(self._loop, self._steps.take, signum)

@@ -41,7 +41,8 @@ class Supervisor:
         self.grace = timeout * TENTH
         self.lives: dict[str, Life] = {}
         self.abandoned: list[str] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = math.inf
         self._passes = 0
         self.refresh()
 
@@ -80,37 +81,27 @@ class Supervisor:
 
     def watch(self, deadline: float) -> None:
         """See to those whose time is over, at this moment at the latest."""
-        if deadline == math.inf or (self._timer is not None and self._timer.when() <= deadline):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        if deadline <= self.loop.time():
-            self._timer = None
-            self._enforce()
-        else:
+        if deadline < self._timer_at:
+            self.close()
+            self._timer_at = deadline
             self._timer = self.loop.call_at(deadline, self._enforce)
 
     def _enforce(self) -> None:
         """Cut off who is late, abandon who has been cut off and is late again."""
-        self._timer = None
+        self._timer, self._timer_at = None, math.inf
         now = self.loop.time()
         due = [life for life in self.lives.values() if life.due <= now]
         gone = [life for life in due if life.state is State.CUT_OFF]
         self.cut([life for life in due if life.state is not State.CUT_OFF])
         if gone and self._passes < PASSES * (1 + max(life.height() for life in gone)):
             self._passes += 1
-            self.loop.call_soon(self._enforce)
-        else:
-            self._passes = 0
-            for life in gone:
-                self._abandon(life)
-        self.watch_all()
-
-    def watch_all(self) -> None:
-        """Watch whoever is due next."""
-        now = self.loop.time()
-        dues = (life.due for life in self.lives.values())
-        self.watch(min((due for due in dues if due > now), default=math.inf))
+            self.close()
+            self._timer, self._timer_at = self.loop.call_soon(self._enforce), -math.inf
+            return
+        self._passes = 0
+        for life in gone:
+            self._abandon(life)
+        self.watch(min((life.due for life in self.lives.values()), default=math.inf))
 
     def cut(self, lives: list[Life], grace: float | None = None) -> None:
         """Cut these off, after a look at where all of them are."""
@@ -132,10 +123,10 @@ class Supervisor:
         life.abandon()
 
     def close(self) -> None:
-        """Let go of the timer: all are over."""
+        """Let go of the timer."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._timer_at = None, math.inf
 
     # One player
 

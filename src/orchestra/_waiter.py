@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 from _thread import allocate_lock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import repeat
 from typing import Any, Protocol
 
@@ -52,9 +52,9 @@ class Waiter:
         if callback is not None:
             self._context.run(callback, self)
 
-    def __await__(self) -> Iterator[Waiter]:  # type: ignore[override]
+    def __await__(self) -> Generator[Waiter, None, None]:
         # What `yield self` would do, without a frame for it.
-        return repeat(self, 1)
+        return repeat(self, 1)  # type: ignore[return-value]
 
     # What a task asks of a future.
 
@@ -112,3 +112,11 @@ def call_soon_threadsafe(loop: Loop, callback: Callable[..., object], *args: Any
     if not loop.is_closed():
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(callback, *args)
+
+
+def in_loop(loop: Loop, callback: Callable[..., object], *args: Any) -> None:
+    """Call it at once where this is the loop's own thread, and soon where it is not."""
+    if asyncio._get_running_loop() is loop:
+        callback(*args)
+    else:
+        call_soon_threadsafe(loop, callback, *args)

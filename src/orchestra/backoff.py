@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, SupportsFloat
+from typing import Any
 
-from ._clock import seconds
+from ._clock import as_number, seconds
 
 RESET_AFTER = 60.0
 """Seconds of being ready after which plain iterables of delays begin anew."""
@@ -41,15 +42,16 @@ class ExponentialBackoff:
     def __post_init__(self) -> None:
         seconds("initial", self.initial)
         seconds("max_delay", self.max_delay)
-        if not (_is_number(self.multiplier) and 1 <= self.multiplier < math.inf):
+        if not 1 <= as_number(self.multiplier) < math.inf:
             raise ValueError(f"multiplier must be a number of at least 1, not {self.multiplier!r}")
         _check_limits(self.jitter, self.max_restarts, self.per, self.reset_after)
 
     def __iter__(self) -> Iterator[float]:
-        delay = min(float(self.initial), float(self.max_delay))
+        most, multiplier = float(self.max_delay), float(self.multiplier)
+        delay = min(float(self.initial), most)
         for _ in _times(self.max_restarts, self.per):
-            yield _spread(delay, self.jitter, most=self.max_delay)
-            delay = min(delay * self.multiplier, self.max_delay)
+            yield _spread(delay, float(self.jitter), most)
+            delay = min(delay * multiplier, most)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class ConstantBackoff:
 
     def __iter__(self) -> Iterator[float]:
         for _ in _times(self.max_restarts, self.per):
-            yield _spread(float(self.delay), self.jitter)
+            yield _spread(float(self.delay), float(self.jitter), sys.float_info.max)
 
 
 def as_backoff(given: object) -> Iterable[float]:
@@ -97,9 +99,10 @@ def as_backoff(given: object) -> Iterable[float]:
 
 def check_delay(delay: Any) -> float:
     """A delay that came out of a backoff, or the `ValueError` that says why it is none."""
-    if not _is_number(delay) or not 0 <= delay < math.inf:
+    number = as_number(delay)
+    if not 0 <= number < math.inf:
         raise ValueError(f"a backoff gives delays of at least 0 seconds, not {delay!r}")
-    return float(delay)
+    return number
 
 
 class _TenacityWait:
@@ -125,8 +128,9 @@ def _tenacity_state(attempt: int) -> Any:
 
 def _is_tenacity_wait(given: object) -> bool:
     # By name, so that tenacity is never imported for the sake of those who do not use it.
-    return callable(given) and any(
-        base.__module__.partition(".")[0] == "tenacity" for base in type(given).__mro__
+    return any(
+        (base.__module__, base.__name__) == ("tenacity.wait", "wait_base")
+        for base in type(given).__mro__
     )
 
 
@@ -138,27 +142,28 @@ def _times(max_restarts: int | None, per: float | None) -> Iterator[int]:
         number += 1
 
 
-def _spread(delay: float, jitter: float, most: float = math.inf) -> float:
+def _spread(delay: float, jitter: float, most: float) -> float:
     if not jitter:
         return delay
     return random.uniform(delay * (1 - jitter), min(delay * (1 + jitter), most))
 
 
-def _is_number(value: object) -> bool:
-    kind = type(value)
-    # Asked at each restart, and a protocol takes its time to answer.
-    return kind is float or kind is int or (kind is not bool and isinstance(value, SupportsFloat))
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _check_limits(
     jitter: float, max_restarts: int | None, per: float | None, reset_after: float
 ) -> None:
-    if not (_is_number(jitter) and 0 <= jitter <= 1):
+    if not 0 <= as_number(jitter) <= 1:
         raise ValueError(f"jitter must be a number from 0 to 1, not {jitter!r}")
-    if max_restarts is not None and not (_is_number(max_restarts) and max_restarts >= 0):
-        raise ValueError(f"max_restarts must be a number, 0 or more, or None, not {max_restarts!r}")
+    if max_restarts is not None and not (_is_count(max_restarts) and max_restarts >= 0):
+        raise ValueError(
+            f"max_restarts must be a whole number, 0 or more, or None, not {max_restarts!r}"
+        )
     if per is not None:
-        seconds("per", per)
+        if not seconds("per", per):
+            raise ValueError(f"per={per!r} is a window that nothing falls into")
         if max_restarts is None:
             raise ValueError(f"per={per!r} is the window for max_restarts, which is missing")
     seconds("reset_after", reset_after, infinite=True)

@@ -75,13 +75,11 @@ class Conductor:
         self.timeout = seconds("timeout", timeout)
         self.stop_when: StopWhen = stop_when
         self.ordered = ordered
-        self.leftovers: dict[str, asyncio.Task[None]] = {}
+        self.leftovers: dict[str, tuple[Player, asyncio.Task[None]]] = {}
         self.logger = None if logger is None else check_logger(logger)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._players = _all_checked(players)
-        self.after: dict[str, Collection[str]] = {
-            name: tuple(before) for name, before in _checked_after(after, self._players)
-        }
+        self.after = check_after(after, self._players, ordered=ordered)
         self._group: Group | None = None
         self._playing = False
 
@@ -125,7 +123,7 @@ class Conductor:
         seat = cast("Life | Performance", ctx.seat)
         logger = self.logger or _logger_above(seat)
         group = Group(self, ctx, seat, performance, logger)
-        seat.groups = [*(seat.groups or ()), group]
+        seat.groups = [*(one for one in seat.groups or () if not one.over), group]
         self._playing, self._group = True, group
         return group
 
@@ -152,18 +150,22 @@ class Conductor:
         Raises what the player raised, a `StopTimeoutError` if it had to be cut off, and `KeyError`
         for an unknown name, with the nearest.
         """
-        if name not in self._players:
+        player = self._players.get(name)
+        if player is None:
             raise KeyError(f"no player {name!r}. {nearest(name, self._players)}")
         group = self._running()
         try:
             if group is not None:
                 await group.remove(name)
         finally:
-            self._players.pop(name, None)
-            self.leftovers.pop(name, None)
-            self.after.pop(name, None)
-            for other, before in self.after.items():
-                self.after[other] = tuple(one for one in before if one != name)
+            if self._players.get(name) is player:
+                self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        del self._players[name]
+        self.after.pop(name, None)
+        for other, before in self.after.items():
+            self.after[other] = tuple(one for one in before if one != name)
 
     async def restart(self, name: str) -> None:
         """Stop a player gracefully and start it again; returns when it is ready.
@@ -232,13 +234,6 @@ def checked(given: Any) -> Player:
     player = as_player(given)
     terms_of(player)
     return player
-
-
-def _checked_after(
-    after: Mapping[str, Collection[str]], names: Collection[str]
-) -> Iterator[tuple[str, Collection[str]]]:
-    check_after(after, names)
-    yield from after.items()
 
 
 def _unplayed(name: str, conductor: Conductor, above: tuple[Conductor, ...]) -> PlayerStatus:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-import time
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
 from . import _clock
+from ._alarm import Alarm
 from ._clock import Loop, seconds
+from ._interrupt import Interrupt, until_done
 from ._waiter import ThreadWaiter, Waiter, Waiting, Woken, call_soon_threadsafe, wake
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PENDING: Final = object()  # the reason of a context that is not done
-_NOTHING: Final = object()  # no item
 
 # Reentrant, since a signal handler may cancel in the middle of anything that this thread does.
 _lock = threading.RLock()
@@ -41,10 +40,17 @@ class Seat(Protocol):
     path: str
 
     @property
-    def performance(self) -> Performance | None: ...
-    def on_ready(self, context: Context, details: dict[str, object]) -> None: ...
-    def on_heartbeat(self) -> None: ...
-    def on_locate(self, context: Context, locate: Callable[[], str]) -> None: ...
+    def performance(self) -> Performance | None:
+        """The running tree that it is part of."""
+
+    def on_ready(self, context: Context, details: dict[str, object]) -> None:
+        """The run with this context serves now."""
+
+    def on_heartbeat(self) -> None:
+        """The player is alive."""
+
+    def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
+        """Where the run with this context is, `locate` can say."""
 
 
 class Context:
@@ -123,6 +129,8 @@ class Context:
         return None if seat is None else seat.performance
 
     def _now(self) -> float:
+        if asyncio._get_running_loop() is not None:
+            self.bind()
         return _clock.now(self._loop)
 
     # Ending
@@ -144,7 +152,7 @@ class Context:
         return child
 
     def _adopted_by(self, parent: Context) -> None:
-        if parent._loop is None and asyncio._get_running_loop() is not None:
+        if asyncio._get_running_loop() is not None:
             parent.bind()
         self._parent, self._seat = parent, parent._seat
         self._loop, self._expires = parent._loop, parent._expires
@@ -176,11 +184,24 @@ class Context:
             mine = woken if len(loops) == 1 else [one for one in woken if one.loop is loop]
             call_soon_threadsafe(loop, wake, iter(mine))
 
-    def _end(self, reason: object, deadline: float, now: float, woken: list[Woken]) -> bool:
-        """Mark this and all below it, under the lock; False where it says nothing new."""
+    def _end(self, reason: object, deadline: float, now: float, woken: list[Woken]) -> None:
+        """Mark this and all below it, under the lock: level by level, however deep it goes."""
+        levels: list[tuple[Iterable[Context], object, float]] = [((self,), reason, deadline)]
+        for contexts, why, until in levels:
+            for context in contexts:
+                below = context._mark(why, until, now, woken)
+                if below:
+                    levels.append((below, context._reason, context._deadline))
+
+    def _mark(
+        self, reason: object, deadline: float, now: float, woken: list[Woken]
+    ) -> list[Context] | None:
+        """Mark this one: those that are done with it, or None where it says nothing new."""
         first = self._reason is _PENDING
         if not first and deadline >= self._deadline:
-            return False
+            return None
+        # In this order, since others look without the lock; and without a call in between, in which
+        # a signal handler could run that cancels as well.
         if deadline < self._deadline:
             self._deadline = deadline
         if first:
@@ -191,28 +212,20 @@ class Context:
                     waiter.end(woken)
             elif waiters is not None:
                 cast(Waiting, waiters).end(woken)
-        if self._children is not None:
-            for ref in list(self._children):
-                child = ref()
-                if child is not None:
-                    child._end(self._reason, self._deadline, now, woken)
-        return True
+        if self._children is None:
+            return []
+        return [child for ref in list(self._children) if (child := ref()) is not None]
 
     def _limit(self, timeout: float) -> None:
-        self._expires = min(self._expires, self._now() + timeout)
-        loop, ref = self._loop, weakref.ref(self)
-        if loop is None:
-            return  # `done` and `wait_sync` look at the time themselves
+        expires = self._now() + timeout
+        if expires < self._expires:
+            self._expires = expires
+            self._set_alarm()
 
-        def expire() -> None:
-            context = ref()
-            if context is not None:
-                context._expire()
-
-        if loop is asyncio._get_running_loop():
-            loop.call_later(timeout, expire)
-        else:
-            call_soon_threadsafe(loop, loop.call_later, timeout, expire)
+    def _set_alarm(self) -> None:
+        # Without a loop, `done` and `wait_sync` look at the time themselves.
+        if self._loop is not None and self._reason is _PENDING:
+            Alarm(self._loop, self._expires, self, Context._expire)
 
     def _expire(self) -> None:
         self._cancel(TimeoutError("the time of this context is over"), math.inf, self._now())
@@ -285,40 +298,40 @@ class Context:
 
         For code that knows nothing of contexts. A cancellation from elsewhere passes through.
         """
-        return _Interrupt(self)
+        return Interrupt(self)
 
-    async def until_done(self, source: AsyncIterable[T]) -> AsyncIterator[T]:
+    def until_done(self, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
         """The items of `source` until this is done; the source is closed at the end.
 
         `async for message in ctx.until_done(queue): ...`
         """
-        iterator = aiter(source)
-        try:
-            while (item := await self._next(iterator)) is not _NOTHING:
-                yield cast(T, item)
-        finally:
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                await close()
-
-    async def _next(self, iterator: AsyncIterator[T]) -> object:
-        if not self.done():
-            # Only around the waiting: what the consumer does with an item is not interrupted.
-            async with self.interrupt():
-                return await anext(iterator, _NOTHING)
-        return _NOTHING
+        return until_done(self, source)
 
     def bind(self) -> Loop:
-        """The running loop, whose time this goes by from now on."""
-        loop = asyncio.get_running_loop()
-        context: Context | None = self
-        while context is not None and context._loop is None:
-            context._loop = loop
-            ahead = loop.time() - time.monotonic()
-            context._deadline += ahead
-            context._expires += ahead
-            context = context._parent
+        """The running loop, whose time this goes by from now on, if it had none or a closed one."""
+        loop, mine = asyncio.get_running_loop(), self._loop
+        if mine is not loop and (mine is None or mine.is_closed()):
+            self._move_to(loop)
         return loop
+
+    def _move_to(self, loop: Loop) -> None:
+        """Go by this loop's time, together with all of the tree that went by the same as this."""
+        with _lock:
+            old = self._loop
+            ahead = loop.time() - _clock.now(old)
+            top = self
+            while top._parent is not None and top._parent._loop is old:
+                top = top._parent
+            contexts = [top]
+            for context in contexts:
+                if context._loop is old:
+                    inherited = math.inf if context._parent is None else context._parent._expires
+                    context._loop = loop
+                    context._deadline += ahead
+                    context._expires += ahead
+                    if context._expires < inherited:
+                        context._set_alarm()
+                    contexts += [child for ref in context._children or () if (child := ref())]
 
     def _add(self, waiter: Waiting) -> None:
         with _lock:
@@ -428,59 +441,21 @@ class GroupContext(Context):
 
     @property
     def loop(self) -> Loop:
+        """Where it is woken."""
         return cast(Loop, self._loop)
 
     def wake(self) -> None:
+        """Its players have been asked, or have less time."""
         self._on_end()
 
-    def _end(self, reason: object, deadline: float, now: float, woken: list[Woken]) -> bool:
+    def _mark(
+        self, reason: object, deadline: float, now: float, woken: list[Woken]
+    ) -> list[Context] | None:
         left = max(0.0, deadline - now)
         ends = len(woken)
-        if not super()._end(reason, now + min(self._budget, left * NESTED_SHARE), now, woken):
-            return False
+        below = super()._mark(reason, now + min(self._budget, left * NESTED_SHARE), now, woken)
+        if below is None:
+            return None
         # Before its players wake up, or they would end before they were seen to be asked.
         woken.insert(ends, self)
-        for member in self._members():
-            member._end(self._reason, self._deadline, now, woken)
-        return True
-
-
-class _Interrupt(AbstractAsyncContextManager[None]):
-    """`Context.interrupt`: told apart from cancellations by others as `asyncio.timeout` does it."""
-
-    __slots__ = ("_before", "_context", "_fired", "_task", "loop")
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._fired = False
-
-    async def __aenter__(self) -> None:
-        self.loop = self._context.bind()
-        self._task: asyncio.Task[Any] | None = asyncio.current_task()
-        if self._task is None:
-            raise RuntimeError("interrupt() is used inside of a task")
-        self._before = self._task.cancelling()
-        self._context._add(self)
-        if self._context.done():
-            self.loop.call_soon(self.wake)
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        task, self._task = self._task, None
-        self._context._discard(self)
-        if not self._fired or task is None:
-            return False
-        # With a cancellation from elsewhere on top, that one is still to be obeyed.
-        return task.uncancel() <= self._before and isinstance(exc, asyncio.CancelledError)
-
-    def end(self, woken: list[Woken]) -> None:
-        woken.append(self)
-
-    def wake(self) -> None:
-        if self._task is not None and not self._fired:
-            self._fired = True
-            self._task.cancel()
+        return [*below, *self._members()]

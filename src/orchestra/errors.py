@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 
 class OrchestraError(Exception):
@@ -96,44 +96,75 @@ class ConductorError(ExceptionGroup[Exception]):
     KeyError('b')
     """
 
+    base: str
+    """The path of the group that raised it: where the players' paths begin."""
+
     _paths: tuple[str, ...]
+    _moments: tuple[float, ...]
 
     def __new__(
         cls, message: str, exceptions: Sequence[Exception], paths: Sequence[str] = ()
-    ) -> ConductorError:
+    ) -> Self:
+        """As a group takes them; the paths are for `__init__`."""
         return super().__new__(cls, message, exceptions)
 
     def __init__(
         self, message: str, exceptions: Sequence[Exception], paths: Sequence[str] = ()
     ) -> None:
-        # Only what a group takes goes on, or a pickled copy could not be made again; the paths
-        # travel in the instance's __dict__.
+        # Only what a group takes goes on, or a pickled copy could not be made again; the rest
+        # travels in the instance's __dict__.
         super().__init__(message, exceptions)
-        self._paths = (*paths, *[""] * (len(exceptions) - len(paths)))
+        missing = len(exceptions) - len(paths)
+        self._paths = (*paths, *[""] * missing)
+        self._moments = (0.0,) * len(exceptions)
+        self.base = ""
+
+    @classmethod
+    def of(
+        cls, message: str, failures: Sequence[tuple[float, str, Exception]], base: str
+    ) -> ConductorError:
+        """One of failures that are given with their moments and paths."""
+        moments, paths, exceptions = zip(*failures, strict=True)
+        error = cls(message, exceptions, paths)
+        error._moments, error.base = moments, base
+        return error
 
     @property
     def failures(self) -> Mapping[str, Exception]:
         """The first exception of each path; a `StopTimeoutError` is in `exceptions` only."""
         found: dict[str, Exception] = {}
-        for path, error in self.by_path():
+        for _, path, error in self.entries():
             if not isinstance(error, StopTimeoutError):
                 found.setdefault(path, error)
         return MappingProxyType(found)
 
-    def by_path(self) -> list[tuple[str, Exception]]:
-        """All of the exceptions with their players' paths; `""` for what is of no one player."""
-        return list(zip(self._paths, self.exceptions, strict=True))
+    def entries(self) -> list[tuple[float, str, Exception]]:
+        """All of the exceptions with their moments, by the loop's clock, and their players' paths.
+
+        The path is `""` for what is of no one player.
+        """
+        return list(zip(self._moments, self._paths, self.exceptions, strict=True))
 
     def derive(self, excs: Sequence[Exception]) -> ConductorError:  # type: ignore[override]
         """The same kind of group for some of its exceptions: what `split` and `except*` make."""
-        return ConductorError(self.message, excs, [self._path_of(error) for error in excs])
+        left = self.entries()
+        found = []
+        for error in excs:
+            entry = _entry_of(error, left)
+            # Once, since two players may have raised one and the same exception.
+            left.remove(entry) if entry in left else None
+            found.append((entry[0], entry[1], error))
+        return ConductorError.of(self.message, found, self.base)
 
-    def _path_of(self, error: Exception) -> str:
-        for path, own in self.by_path():
-            # A group that a player raised may come back as a part of itself.
-            if own is error or _leaves(error) & _leaves(own):
-                return path
-        return ""
+
+def _entry_of(
+    error: Exception, entries: Sequence[tuple[float, str, Exception]]
+) -> tuple[float, str, Exception]:
+    for entry in entries:
+        # A group that a player raised may come back as a part of itself.
+        if entry[2] is error or _leaves(error) & _leaves(entry[2]):
+            return entry
+    return 0.0, "", error
 
 
 def _leaves(error: BaseException) -> set[int]:

@@ -140,14 +140,13 @@ class PathFilter(logging.Filter):
 
 def informs(logger: Logger) -> bool:
     """Whether a line of this logger that is no error would be seen by anyone."""
-    ask = getattr(logger, "informs", None)
-    return True if ask is None else bool(ask())
+    # Nobody else's is asked, since a proxy may have a method of any name.
+    return not isinstance(logger, _StandardLogger) or logger.informs()
 
 
 def complains(logger: Logger) -> bool:
     """Whether an error of this logger would be seen by anyone."""
-    ask = getattr(logger, "complains", None)
-    return True if ask is None else bool(ask())
+    return not isinstance(logger, _StandardLogger) or logger.complains()
 
 
 def log_event(logger: Logger, event: Event) -> None:

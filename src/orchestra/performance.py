@@ -50,6 +50,7 @@ class Performance:
         self._readers: list[_Reader] = []
         self._context: Context | None = None
         self._draining = False
+        self._over = False
         self.groups: list[Any] | None = None  # those that play in no life
         self.root: Supervisor | None = None
         self.on_stop: Callable[[float], None] | None = None
@@ -104,8 +105,12 @@ class Performance:
         self._refresh_soon()
 
         def unsubscribe() -> None:
-            self._observers = tuple(one for one in self._observers if one is not observer)
+            left = list(self._observers)
+            if subscribed:
+                left.remove(subscribed.pop())
+            self._observers = tuple(left)
 
+        subscribed = [observer]
         return unsubscribe
 
     def events(self) -> AsyncIterator[Event]:
@@ -114,6 +119,8 @@ class Performance:
         A reader that is more than 10,000 events behind misses the oldest, and a warning is logged.
         """
         reader = _Reader(self._loop, lambda: self._forget(reader))
+        if self._over:
+            reader.end()
         self._readers.append(reader)
         self._observers = (*self._observers, reader.push)
         self._refresh_soon()
@@ -171,6 +178,7 @@ class Performance:
 
     def end(self) -> None:
         """The tree has ended."""
+        self._over = True
         for reader in self._readers:
             reader.end()
 

@@ -303,6 +303,12 @@ def terms_of(player: Player) -> Terms:
     )
 
 
+def is_same(one: Player, other: Player) -> bool:
+    """Whether these are one player: the same object, or made of the same function."""
+    function = getattr(one, "_function", one)
+    return bool(function == getattr(other, "_function", other))
+
+
 def name_of(player: object) -> str:
     """What to call a player that nobody has named: its function, or its class."""
     while isinstance(player, functools.partial):

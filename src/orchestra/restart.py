@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Final
 
 from .backoff import RESET_AFTER, as_backoff, check_delay
-from .errors import PermanentError
+from .errors import ConductorError, PermanentError
 
 
 class Verdict(Enum):
@@ -100,6 +100,13 @@ class Series:
 
 
 _EXHAUSTED: Final = object()
+
+
+def note_restarts(error: Exception, count: int) -> None:
+    """Note on an error, or on all that a conductor had, how many restarts did not mend it."""
+    for one in error.exceptions if isinstance(error, ConductorError) else (error,):
+        if count:
+            note_of(one, f"after {count} restart" + "s" * (count != 1))
 
 
 def note_of(error: Exception, note: str) -> None:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextlib
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from ._clock import seconds
-from ._guard import PATIENCE, Guard, Watcher, join_all, print_stuck
+from ._group import verdict_of
+from ._guard import PATIENCE, Guard, Watcher, print_stuck
+from ._life import Life
+from ._own_loop import LEAST_GRACE, LoopFactory, OwnLoop
 from ._root import Root
 from ._signals import Heard
 from .context import Context
-from .errors import StopTimeoutError
+from .errors import ConductorError, OrchestraError, StopTimeoutError
 from .events import Observer
-from .log import report
+from .log import in_words, report
 from .performance import Performance
 from .player import PlayerLike, as_player, terms_of
 
-T = TypeVar("T")
-LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -62,108 +61,35 @@ def run(
     terms_of(given)
     seconds("timeout", timeout)
     watcher = Watcher()
-    with Guard(tuple(signals), seconds("drain_delay", drain_delay)) as guard:
-        ran = _Loop(loop_factory)
+    with Guard(signals, seconds("drain_delay", drain_delay)) as guard:
+        ran = OwnLoop(loop_factory)
         try:
             root = ran.call(lambda: Root(given, timeout=timeout, observers=observers))
             guard.attach(root)
             failure = ran.play(root)
+            guard.expect_end(root.grace)
         finally:
             ran.close()
-            if ran.abandoned or watcher.threads():
-                watcher.watch()
+            watcher.watch()
     if failure is not None:
-        for error in failure.exceptions if isinstance(failure, ExceptionGroup) else (failure,):
-            if isinstance(error, StopTimeoutError):
-                print_stuck(error)
+        print_stuck(failure)
+    _raise_all(ran.ended_by, failure)
+
+
+def _raise_all(error: BaseException | None, failure: Exception | None) -> None:
+    if failure is not None:
+        _raise_both(error, failure)
+    if error is not None:
+        raise error
+
+
+def _raise_both(error: BaseException | None, failure: Exception) -> None:
+    """Raise what the player raised, and with it what came from elsewhere, if that is an error."""
+    if error is None:
         raise failure
-
-
-class _Loop:
-    """A loop for one performance, and its end, which is bounded where `asyncio.run` waits."""
-
-    def __init__(self, factory: LoopFactory | None) -> None:
-        self.abandoned = False
-        self._grace = 0.0
-        self._loop = (factory or asyncio.new_event_loop)()
-        # Ours, so that its threads can be left behind; the loop's own would be waited for.
-        self._executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
-        self._loop.set_default_executor(self._executor)
-        asyncio.set_event_loop(self._loop)
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Call a function that needs a running loop."""
-
-        async def calling() -> T:
-            return function()
-
-        return self._run(calling())
-
-    def play(self, root: Root) -> Exception | None:
-        """Play to the end; what went wrong."""
-        self._grace = root.grace
-        playing = self._loop.create_task(root.play(), name="orchestra root")
-        try:
-            self._loop.run_until_complete(playing)
-        except Exception as failure:
-            return failure
-        except BaseException as error:
-            # Somebody's task or callback ends the loop, or a Ctrl-C that is not ours to handle.
-            if playing.done():
-                raise
-            root.stop(f"the loop was ended by {type(error).__name__}")
-            with contextlib.suppress(Exception):
-                self._loop.run_until_complete(playing)
-            raise
-        finally:
-            self.abandoned = bool(root.abandoned) or any(life.leftover for life in _all_lives(root))
-        return None
-
-    def close(self) -> None:
-        """Cancel what is left, wait for it a while, and close the loop."""
-        try:
-            self._cancel_tasks()
-            self._run_for(self._loop.shutdown_asyncgens(), self._grace)
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            join_all(list(self._executor._threads), self._grace)
-        finally:
-            asyncio.set_event_loop(None)
-            self._loop.close()
-
-    def _cancel_tasks(self) -> None:
-        tasks = asyncio.all_tasks(self._loop)
-        if not tasks:
-            return
-        for task in tasks:
-            task.cancel()
-        self._run(asyncio.wait(tasks, timeout=self._grace))
-        for task in tasks:
-            if not task.done():
-                # It has been named as abandoned, and must not be told of once more.
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
-            elif not task.cancelled() and task.exception() is not None:
-                self._loop.call_exception_handler(
-                    {
-                        "message": "a task that no player waited for has failed at the end",
-                        "exception": task.exception(),
-                        "task": task,
-                    }
-                )
-
-    def _run_for(self, coroutine: Coroutine[Any, Any, Any], limit: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            self._run(asyncio.wait_for(coroutine, max(limit, 0.1)))
-
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._loop.run_until_complete(coroutine)
-
-
-def _all_lives(root: Root) -> Iterator[Any]:
-    todo = [root.life]
-    while todo:
-        life = todo.pop()
-        yield life
-        todo += life.below()
+    if isinstance(error, Exception):
+        raise ExceptionGroup("the player failed, and what is around it", [error, failure])
+    report("a player failed while its performance was ended otherwise", failure)
 
 
 async def play_until_signal(
@@ -213,26 +139,26 @@ def playing(
 class _Playing(AbstractAsyncContextManager[Performance]):
     def __init__(self, player: PlayerLike, timeout: float, observers: Iterable[Observer]) -> None:
         self._player = as_player(player)
+        terms_of(self._player)
         self._timeout = seconds("timeout", timeout)
         self._observers = observers
-        self._cancelled_body = False
 
     async def __aenter__(self) -> Performance:
         self._task = asyncio.current_task()
         if self._task is None:
             raise RuntimeError("playing is used inside of a task")
-        self._root = root = Root(self._player, timeout=self._timeout, observers=self._observers)
+        self._cancelled_body = False
         self._before = self._task.cancelling()
+        self._root = root = Root(self._player, timeout=self._timeout, observers=self._observers)
         root.start()
         try:
             await root.until_ready()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancelled:
             root.cut_off()
-            await root.until_over()
+            await self._end(cancelled)
             raise
         if root.life.over:
-            await root.until_over()
-            root.raise_failure()
+            await self._end(None)
         else:
             root.life.watchers = [*(root.life.watchers or ()), self._on_change]
         performance: Performance = root.performance
@@ -250,26 +176,15 @@ class _Playing(AbstractAsyncContextManager[Performance]):
         traceback: TracebackType | None,
     ) -> None:
         task, self._task = self._task, None
-        root = self._root
-        root.stop("its body has been left")
-        if self._cancelled_body and task is not None and task.uncancel() <= self._before:
-            if isinstance(error, asyncio.CancelledError):
-                error = None  # it was ours
-        await root.until_over()
-        try:
-            root.raise_failure()
-        except Exception as failure:
-            raise_both(error, failure)
+        self._root.stop("its body has been left")
+        ours = self._cancelled_body and task is not None and task.uncancel() <= self._before
+        await self._end(None if ours and isinstance(error, asyncio.CancelledError) else error)
 
-
-def raise_both(error: BaseException | None, failure: Exception) -> None:
-    """Raise what the player raised, and with it what the body did; a cancellation goes first."""
-    if error is None:
-        raise failure
-    if not isinstance(error, Exception):
-        report("a player failed while its body was ended otherwise", failure)
-        return
-    raise ExceptionGroup("both the body and the player failed", [error, failure])
+    async def _end(self, error: BaseException | None) -> None:
+        await self._root.until_over()
+        failure = verdict_of(self._root.life)
+        if failure is not None:
+            _raise_both(error, failure)
 
 
 def playing_in_thread(
@@ -290,63 +205,97 @@ def playing_in_thread(
     ...     print(performance.status().state)
     ready
     """
-    given = as_player(player)
-    seconds("timeout", timeout)
-    return _playing_in_thread(given, timeout, tuple(observers), loop_factory)
+    return _PlayingInThread(player, timeout, observers, loop_factory)
 
 
-@contextlib.contextmanager
-def _playing_in_thread(
-    player: Any, timeout: float, observers: tuple[Observer, ...], loop_factory: LoopFactory | None
-) -> Iterator[Performance]:
-    begun: concurrent.futures.Future[Root] = concurrent.futures.Future()
-    ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+class _PlayingInThread(AbstractContextManager[Performance]):
+    def __init__(
+        self,
+        player: PlayerLike,
+        timeout: float,
+        observers: Iterable[Observer],
+        loop_factory: LoopFactory | None,
+    ) -> None:
+        given = as_player(player)
+        terms_of(given)
+        limit = seconds("timeout", timeout)
+        self._make = lambda: Root(given, timeout=limit, observers=observers)
+        self._loop_factory = loop_factory
 
-    def play() -> None:
-        ran = _Loop(loop_factory)
+    def __enter__(self) -> Performance:
+        self._root: Root | None = None
+        self._begun = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._play, name="orchestra loop", daemon=True)
+        self._thread.start()
         try:
-            root = ran.call(lambda: Root(player, timeout=timeout, observers=observers))
-            begun.set_result(root)
-            failure = ran.play(root)
+            self._begun.wait()
+        except BaseException as error:  # such as a Ctrl-C
+            self._end(error)
+            raise
+        if self._root is None or self._root.life.over:
+            self._end(None)
+        assert self._root is not None, "without it, its failure has been raised"
+        performance: Performance = self._root.performance
+        return performance
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end(error)
+
+    def _play(self) -> None:
+        """In the thread."""
+        try:
+            ran = OwnLoop(self._loop_factory)
+            try:
+                self._root = root = ran.call(self._make)
+                ran.when_ready(root, self._begun.set)
+                failure = ran.play(root)
+            finally:
+                ran.close()
+            _raise_all(ran.ended_by, failure)
         except BaseException as error:
-            failure = error if isinstance(error, Exception) else RuntimeError(repr(error))
-            if not begun.done():
-                begun.set_exception(failure)
+            self._error = error
         finally:
-            ran.close()
-        ended.set_result(None) if failure is None else ended.set_exception(failure)
+            self._begun.set()
 
-    thread = threading.Thread(target=play, name="orchestra loop", daemon=True)
-    thread.start()
-    root = begun.result()
-    error: BaseException | None = None
-    try:
-        _wait_until_ready(root, ended)
-        yield root.performance
-    except BaseException as caught:
-        error = caught
-    root.stop("its body has been left")
-    _join(thread, root)
-    failure = ended.exception(0) if ended.done() else _left_in_thread(root)
-    if failure is not None and failure is not error:
-        raise_both(error, failure)  # type: ignore[arg-type]
-    if error is not None:
-        raise error
+    def _end(self, error: BaseException | None) -> None:
+        root, limit = self._root, PATIENCE
+        if root is not None:
+            root.stop("its body has been left")
+            limit += root.timeout + 4 * max(root.grace, LEAST_GRACE)
+        self._thread.join(limit)
+        failure = self._error
+        if self._thread.is_alive() and root is not None:
+            failure = _seen_from_outside(root)
+        elif failure is not None and not isinstance(failure, Exception):
+            failure = OrchestraError(f"the loop was ended by {in_words(failure)}")
+            failure.__cause__ = self._error
+        if failure is not None:
+            _raise_both(error, failure)
 
 
-def _wait_until_ready(root: Root, ended: concurrent.futures.Future[None]) -> None:
-    """Wait in this thread until the player is ready; raises what it failed with before."""
-    ready = asyncio.run_coroutine_threadsafe(root.until_ready(), root.loop)
-    concurrent.futures.wait([ready, ended], return_when=concurrent.futures.FIRST_COMPLETED)
-    if root.life.over:
-        ended.result()
+def _seen_from_outside(root: Root) -> Exception:
+    """What is to be raised about a loop that is blocked, and can't say it itself."""
+    left = dict(root.life.leaves())
+    timeout = StopTimeoutError(left, left, left)
+    failures = [
+        (life.path, error)
+        for life in _all_lives(root.life)
+        for error in life.errors or ()
+        if not isinstance(error, ConductorError)  # those are of the lives below
+    ]
+    if not failures and not hasattr(root.life.player, "bounds_its_stop"):
+        return timeout
+    errors = [*(error for _, error in failures), timeout]
+    return ConductorError(str(timeout), errors, [path for path, _ in failures])
 
 
-def _join(thread: threading.Thread, root: Root) -> None:
-    """Wait for the loop's thread, and no longer than its player's stop may take."""
-    thread.join(root.timeout + 3 * root.grace + PATIENCE)
-
-
-def _left_in_thread(root: Root) -> Exception:
-    leaves = dict(root.life.leaves())
-    return StopTimeoutError(leaves, leaves, leaves)
+def _all_lives(life: Life) -> Iterator[Life]:
+    yield life
+    for inner in life.below():
+        yield from _all_lives(inner)

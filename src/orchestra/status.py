@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, SupportsIndex, overload
+from enum import StrEnum
+from typing import Any, Final, SupportsIndex, overload
 
 
-class State(str, Enum):
+class State(StrEnum):
     """Where a player is in its life; each is also the word that is shown for it."""
 
     WAITING = "waiting"
@@ -22,9 +22,6 @@ class State(str, Enum):
     FAILED = "failed"
     ABANDONED = "abandoned"
     SKIPPED = "skipped"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 class Players(tuple["PlayerStatus", ...]):
@@ -46,6 +43,10 @@ class Players(tuple["PlayerStatus", ...]):
                 return player
         raise KeyError(key)
 
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a player with this name, or this very player."""
+        return any(player.name == key or player == key for player in self)
+
     def keys(self) -> Iterable[str]:
         """The names."""
         return [player.name for player in self]
@@ -57,6 +58,9 @@ class Players(tuple["PlayerStatus", ...]):
     def items(self) -> Iterable[tuple[str, PlayerStatus]]:
         """The names with their players."""
         return [(player.name, player) for player in self]
+
+
+NOBODY: Final = Players()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class PlayerStatus:
     next_restart_in: float | None = None
     error: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
-    players: Players = Players()
+    players: Players = NOBODY
 
     def find(self, path: str) -> PlayerStatus:
         """The player with this full path, in this tree; raises `KeyError`."""
@@ -130,8 +134,8 @@ class PlayerStatus:
 
 def _rows(status: PlayerStatus, lead: str, below: str) -> Iterator[tuple[str, str, str, str]]:
     yield lead + (status.name or "conductor"), status.kind, _state(status), _remarks(status)
-    for player in status.players:
-        last = player is status.players[-1]
+    for number, player in enumerate(status.players, 1):
+        last = number == len(status.players)
         yield from _rows(
             player, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  ")
         )
@@ -156,8 +160,9 @@ def _remarks(status: PlayerStatus) -> str:
 
 
 def _short(value: object) -> str:
-    many = isinstance(value, (list, tuple))
-    return ", ".join(str(one) for one in value) if many else str(value)  # type: ignore[attr-defined]
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    # In one line, as all that is in a tree.
+    return " ".join(", ".join(str(one) for one in values).split())
 
 
 def _plain(value: object) -> Any:
