@@ -100,8 +100,8 @@ def nest(levels: int, leaf: Any, **terms: Any) -> Conductor:
     return conductor
 
 
-def raises(error: BaseException, *, after: float = 0.0) -> Step:
-    """Raise the error after so many seconds, asked to stop or not."""
+def raises(error: BaseException | type[BaseException], *, after: float = 0.0) -> Step:
+    """Raise the error, or a new one of the class, after so many seconds, asked to stop or not."""
 
     async def step(_: Take) -> None:
         await asyncio.sleep(after)

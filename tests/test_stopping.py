@@ -513,7 +513,7 @@ async def test_cancelling_the_task_cuts_everything_off() -> None:
 async def test_a_cut_off_from_outside_waits_a_tenth_of_the_timeout() -> None:
     """A player that swallows the cancellation is abandoned then."""
     quick, deaf = (
-        FakePlayer(ignores_cancellation(for_=0.5)),
+        FakePlayer(ignores_cancellation(for_=0.2)),
         FakePlayer(ignores_cancellation(for_=60)),
     )
     task = start(nest(3, quick, timeout=9))

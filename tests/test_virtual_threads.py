@@ -11,7 +11,7 @@ import pytest
 
 from orchestra import _virtual_loop
 from orchestra.testing import VirtualLoop, run_virtual
-from virtual import LONG, locked, start, until, virtual_loop
+from virtual import LONG, locked, start, until_idle, virtual_loop
 
 
 def test_a_thread_waits_in_virtual_time() -> None:
@@ -47,7 +47,7 @@ def test_a_thread_that_nobody_announced_may_wait() -> None:
         loop = virtual_loop()
         got: list[bool] = []
         thread = start(lambda: got.append(loop.acquire_lock(locked(), 10)), announced=False)
-        await until(lambda: bool(loop._outside.waiting_threads()))
+        await until_idle()
         await asyncio.sleep(20)
         thread.join()
         assert got == [False]
@@ -105,29 +105,24 @@ def test_a_lock_released_without_the_loop_ends_the_wait() -> None:
     run_virtual(main)
 
 
-def test_a_lock_released_as_its_time_ends_is_got() -> None:
+@pytest.mark.parametrize("release_first", [True, False])
+def test_a_lock_released_as_its_time_ends(release_first: bool) -> None:
     """Of a release and a timeout in the same pass of the loop, the first decides."""
 
     async def main() -> None:
         loop = virtual_loop()
+        lock = locked()
         got: list[bool] = []
-
-        def body(lock: threading.Lock, due: float) -> None:
-            got.append(loop.acquire_lock(lock, due - loop.time()))
-
-        for first in (loop.release_lock, lambda lock: None):
-            due = loop.time() + 50
-            lock = locked()
-            loop.call_at(due, first, lock)
-            thread = start(partial(body, lock, due))
-            await asyncio.sleep(10)
-            # The thread's own timer is a little off, as it was at work in real time before.
-            (waiting,) = loop._outside._waiting
-            assert waiting.deadline is not None
-            loop.call_at(waiting.deadline, loop.release_lock, lock)
-            await asyncio.sleep(60)
-            thread.join()
-        assert got == [True, False]
+        due = loop.time() + 50
+        if release_first:
+            loop.call_at(due, loop.release_lock, lock)
+        thread = start(lambda: got.append(loop.acquire_lock(lock, 50)), announced=False)
+        await until_idle()
+        if not release_first:
+            loop.call_at(due, loop.release_lock, lock)
+        await asyncio.sleep(60)
+        thread.join()
+        assert got == [release_first]
 
     run_virtual(main)
 
@@ -158,7 +153,7 @@ def test_one_thread_a_lock() -> None:
         loop = virtual_loop()
         lock = locked()
         thread = start(lambda: loop.acquire_lock(lock))
-        await until(lambda: bool(loop._outside.waiting_threads()))
+        await until_idle()
         with pytest.raises(RuntimeError, match="another thread waits"):
             await asyncio.to_thread(loop.acquire_lock, lock)
         loop.release_lock(lock)
@@ -214,7 +209,7 @@ def test_waits_go_on_when_the_loop_is_closed() -> None:
 
         for number, timeout in enumerate((0.03, 3000.0, None)):
             threads.append(start(partial(wait, number, timeout), announced=False))
-        await until(lambda: len(loop._outside.waiting_threads()) == 3)
+        await until_idle(3)
         return loop
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
@@ -278,6 +273,21 @@ def test_a_woken_thread_is_at_work_from_its_release_on() -> None:
 
 
 # The moments that are too short for a test to meet by chance
+
+
+def test_a_lock_released_as_the_loop_closes_is_got() -> None:
+    """A thread that gets its lock when the loop has just closed leaves it alone."""
+    loop = VirtualLoop()
+    lock = locked()
+    got: list[bool] = []
+    thread = threading.Thread(target=lambda: got.append(loop.acquire_lock(lock, 50)))
+    thread.start()
+    while not loop._outside.waiting_threads():
+        time.sleep(0.0005)
+    asyncio.SelectorEventLoop.close(loop)  # the first half of closing it
+    loop.release_lock(lock)
+    thread.join()
+    assert got == [True]
 
 
 def test_a_thread_is_idle_only_once_its_timer_is_set() -> None:

@@ -45,3 +45,9 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         time.sleep(0.0005)
         await asyncio.sleep(0)
+
+
+async def until_idle(threads: int = 1) -> None:
+    """Wait until so many threads wait for the loop's time, and their timers are set."""
+    waiting = virtual_loop()._outside._waiting
+    await until(lambda: sum(one.idle for one in waiting.copy()) == threads)

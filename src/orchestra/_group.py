@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
 from ._life import Life
 from ._order import Order
+from ._snapshot import status_of
 from ._supervisor import Supervisor
 from .context import NESTED_SHARE, Context, GroupContext
 from .errors import ConductorError, StopTimeoutError
@@ -311,7 +312,9 @@ class Group(Supervisor):
         alive = [life for life in self.lives.values() if not life.over]
         for life in alive:
             if life.task is None:
-                life.ask(self._context.reason, self.loop.time())  # it never started, and keeps nobody
+                life.ask(
+                    self._context.reason, self.loop.time()
+                )  # it never started, and keeps nobody
         self._depths = order.depths({life.name for life in alive if not life.over})
         self._stop_next(life.name for life in alive if not life.over)
 
@@ -365,7 +368,7 @@ class Group(Supervisor):
         lives = list(self.lives.values())
         return group_status(
             self.path,
-            [life.status() for life in lives],
+            [status_of(life) for life in lives],
             state=self._state(lives),
             since=wall - (now - max((life.since for life in lives), default=now)),
         )

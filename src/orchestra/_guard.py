@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from . import _stack
 from ._root import Root
 from ._signals import Handlers, Mailbox, Stage, Steps, check_signals
+from ._snapshot import leaves
 from ._waiter import Woken, call_soon_threadsafe
 from .errors import StopTimeoutError
 
@@ -119,7 +120,7 @@ class Guard:
         def words() -> Iterator[str]:
             yield f"orchestra: the process ends with {code}: {why}"
             if self._steps is not None and not self._steps.root.life.over:
-                yield from _places(dict(self._steps.root.life.leaves()))
+                yield from _places(dict(leaves(self._steps.root.life)))
             yield from _stacks()
 
         end_process(code, words)

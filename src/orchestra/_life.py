@@ -16,19 +16,14 @@ from __future__ import annotations
 import asyncio
 import math
 import types
-from collections.abc import Callable, Generator, Iterator
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
 
-from . import _clock, _stack
+from . import _ending, _stack, log
 from ._waiter import call_soon_threadsafe
+from ._watch import Watch
 from .context import Context
-from .errors import (
-    ConductorError,
-    OrchestraError,
-    PlayerAbortedError,
-    StartTimeoutError,
-    WatchdogError,
-)
+from .errors import ConductorError, OrchestraError
 from .events import (
     Abandoned,
     BackingOff,
@@ -41,18 +36,12 @@ from .events import (
     Stopped,
     Stopping,
 )
-from .log import Logger, in_words, player_path
-from .player import Player, kind_of, terms_of
+from .log import Logger, in_words
+from .player import Player, terms_of
 from .restart import Series, Verdict, decide, note_of, note_restarts
-from .status import Players, PlayerStatus, State
+from .status import State
 
 Loop = asyncio.AbstractEventLoop
-
-HURRY: Final = 0.0001
-"""Seconds that restarts without a delay may keep the loop from its other work."""
-
-HURRIED_RESTARTS: Final = 16
-"""How many they may be at the most, also where time stands still."""
 
 
 class Keeper(Protocol):
@@ -87,16 +76,13 @@ class Life:
 
     __slots__ = (
         "again",
-        "beat",
         "begun_at",
         "blame",
         "ctx",
-        "delay",
         "details",
         "error",
         "errors",
         "groups",
-        "hurried",
         "keeper",
         "left",
         "leftover",
@@ -109,16 +95,14 @@ class Life:
         "reported",
         "restarts",
         "series",
-        "settling",
         "since",
         "skipped",
         "state",
         "stopping",
         "task",
         "terms",
-        "timer",
-        "turn_at",
         "was_ready",
+        "watch",
         "watchers",
     )
 
@@ -137,15 +121,10 @@ class Life:
         self.over = False
         self.was_ready = False
         self.skipped = False
-        self.settling = False
         self.restarts = 0
-        self.hurried = 0  # restarts without a turn of the loop in between
-        self.turn_at = 0.0
-        self.delay: float | None = None
         self.begun_at: float | None = None
         self.ready_at: float | None = None
-        self.beat = 0.0
-        self.timer: asyncio.TimerHandle | None = None
+        self.watch: Watch | None = None
         self.blame: Exception | None = None  # why the run is cut off, where that is a failure
         self.reported: list[Exception] | None = None  # by groups of this run that were cut off
         self.error: str | None = None
@@ -172,7 +151,8 @@ class Life:
             call_soon_threadsafe(loop, self._signal_ready, context, details)
 
     def on_heartbeat(self) -> None:
-        self.beat = self.keeper.loop.time()
+        if self.watch is not None:
+            self.watch.beat()
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
         self.locate = locate
@@ -188,14 +168,9 @@ class Life:
         self.since = self.begun_at = now
         if self.keeper.listening:
             self.keeper.emit(Started, self.path, self.restarts)
-        if self.terms.start_timeout is not None:
-            self._arm_start()
+        if self.terms.has_limits:
+            self.watch = Watch(self.keeper.loop, self.terms, self._accuse)
         self._create_task(None)
-
-    def _arm_start(self) -> None:
-        limit = self.terms.start_timeout
-        if limit is not None:
-            self.timer = self.keeper.loop.call_later(limit, self._check_start)
 
     def _create_task(self, delay: float | None) -> None:
         self.ctx = ctx = self.keeper.context.of_player(self)
@@ -203,14 +178,15 @@ class Life:
 
     async def _live(self, ctx: Context, delay: float | None) -> None:
         """All runs, one after the other: what to do is decided elsewhere."""
-        player_path.set(self.path)
+        if log.path_is_wanted:
+            log.player_path.set(self.path)
         while True:
             error: BaseException | None = None
             try:
                 if delay is not None:
                     if delay:
                         await ctx.sleep(delay)
-                    elif self._has_hurried():
+                    elif self.series is None or self.series.gives_way(self.since):
                         await _turn()
                     ctx = self.ctx or ctx
                     self._begin(ctx)
@@ -233,31 +209,25 @@ class Life:
         self.state = State.STARTING
         self.since = self.begun_at = now = keeper.loop.time()
         self.again = self.skipped = False
-        self.delay = self.details = self.groups = self.locate = None
+        self.details = self.groups = self.locate = None
         if keeper.listening:
             keeper.emit(Started, self.path, self.restarts)
-        if self.terms.start_timeout is not None:
-            self._arm_start()
+        if self.terms.has_limits:
+            self.watch = Watch(keeper.loop, self.terms, self._accuse)
         if not self.terms.signals_ready:
             if self.was_ready and not self.watchers:
                 self._become_ready(now, implied=True)
-            elif not self.settling:
+            elif self.series is None or not self.series.settling:
                 # Only a run that outlives its first step counts as ready. That of first runs is
                 # for the keeper to settle, for all of them in one callback.
-                self.settling = True
+                if self.series is not None:
+                    self.series.settling = True
                 keeper.loop.call_soon(self._settle_soon)
 
     def _settle_soon(self) -> None:
-        self.settling = False
+        if self.series is not None:
+            self.series.settling = False
         self.settle(self.keeper.loop.time())
-
-    def _has_hurried(self) -> bool:
-        """Whether restarts without a delay have kept the loop from its other work long enough."""
-        self.hurried += 1
-        if self.hurried < HURRIED_RESTARTS and self.since - self.turn_at < HURRY:
-            return False
-        self.hurried, self.turn_at = 0, self.since
-        return True
 
     def _refuse_second_copy(self, leftover: asyncio.Task[None]) -> None:
         if leftover.done():
@@ -282,12 +252,10 @@ class Life:
 
     def _become_ready(self, now: float, *, implied: bool) -> None:
         keeper = self.keeper
-        if self.timer is not None:
-            self._disarm()
         self.state = State.READY
-        self.since = self.ready_at = self.beat = now
-        if self.terms.watchdog is not None:
-            self.timer = keeper.loop.call_later(self.terms.watchdog, self._check_heartbeat)
+        self.since = self.ready_at = now
+        if self.watch is not None:
+            self.watch.ready()
         if keeper.listening:
             keeper.emit(Ready, self.path, dict(self.details or {}), implied)
         if not self.was_ready:
@@ -296,29 +264,15 @@ class Life:
         if self.watchers is not None:
             self._notify()
 
-    # Guards
-
-    def _check_start(self) -> None:
-        limit = self.terms.start_timeout
-        self._accuse(StartTimeoutError(f"not ready within {limit:g} seconds"))
-
-    def _check_heartbeat(self) -> None:
-        watchdog = self.terms.watchdog or 0.0
-        left = self.beat + watchdog - self.keeper.loop.time()
-        if left > 0:
-            self.timer = self.keeper.loop.call_later(left, self._check_heartbeat)
-        else:
-            self._accuse(WatchdogError(f"no heartbeat for {watchdog:g} seconds"))
-
     def _accuse(self, error: Exception) -> None:
         note_of(error, self.where())
         self.blame = error
         self.cut(self.keeper.grace)
 
-    def _disarm(self) -> None:
-        timer, self.timer = self.timer, None
-        if timer is not None:
-            timer.cancel()
+    def _unwatch(self) -> None:
+        if self.watch is not None:
+            self.watch.end()
+            self.watch = None
 
     # After a run
 
@@ -329,8 +283,8 @@ class Life:
         if ctx is not self.ctx:
             self._report_late(caught)
             return None
-        if self.timer is not None:
-            self._disarm()
+        if self.watch is not None:
+            self._unwatch()
         asked = self.stopping or self.again or (self.blame is None and ctx.done())
         error = None
         if caught is not None or self.blame is not None or self.reported is not None:
@@ -340,26 +294,11 @@ class Life:
         return self._follow(error, asked)
 
     def _judge(self, caught: BaseException | None, asked: bool) -> Exception | None:
-        """The failure that an ending is, if it is one."""
-        error: Exception | None
-        if caught is None or isinstance(caught, Exception):
-            error = caught
-        elif isinstance(caught, asyncio.CancelledError) and (asked or self.blame is not None):
-            error = None
-        else:
-            error = PlayerAbortedError(f"ended by {in_words(caught)}")
-            error.__cause__ = caught
-        if caught is not None and caught.__traceback__ is not None:
-            # Without our own frame, which tells nothing, and would tie the error to this life.
-            caught.__traceback__ = caught.__traceback__.tb_next or caught.__traceback__
-        if self.reported is not None:
-            found = [*self.reported] if error is None else [error, *self.reported]
-            error = found[0] if len(found) == 1 else _merged(self.path, found)
-            self.reported = None
-        if self.blame is not None:
-            self.blame.__cause__ = error
-            error, self.blame = self.blame, None
-        return error
+        if caught is not None:
+            _ending.without_our_frame(caught)
+        reported, self.reported = self.reported or (), None
+        blame, self.blame = self.blame, None
+        return _ending.judge(caught, reported, blame, asked=asked, path=self.path)
 
     def _follow(self, error: Exception | None, asked: bool) -> float | None:
         if self.again and not self.stopping:
@@ -370,7 +309,7 @@ class Life:
         try:
             verdict = decide(error, asked=asked, always=always, draw=draw)
         except Exception as broken:  # a backoff of the user's that raises, or gives nonsense
-            verdict, error = Verdict.FAIL, _chained(broken, error)
+            verdict, error = Verdict.FAIL, _ending.of_backoff(broken, error)
         if isinstance(verdict, Verdict):
             if error is not None and verdict is Verdict.FAIL and self.series is not None:
                 note_restarts(error, self.series.length)
@@ -389,7 +328,6 @@ class Life:
         keeper = self.keeper
         self.state = State.BACKING_OFF
         self.since = keeper.loop.time()
-        self.delay = delay
         self.restarts += 1
         self.begun_at = self.ready_at = None
         if error is not None:
@@ -406,7 +344,7 @@ class Life:
         if error is not None:
             self._add_error(error)
         self.over = True
-        self.begun_at = self.delay = self.task = self.ctx = None
+        self.begun_at = self.task = self.ctx = None
         self.since = self.keeper.loop.time()
         if self.errors:
             self.state = State.FAILED
@@ -477,8 +415,8 @@ class Life:
 
     def _ask(self, reason: object, now: float) -> None:
         if self.blame is None:
-            if self.timer is not None:
-                self._disarm()
+            if self.watch is not None:
+                self._unwatch()
             self.state = State.STOPPING
             self.since = now
         if self.keeper.listening:
@@ -505,6 +443,7 @@ class Life:
             keeper.emit(CutOff, self.path, self.where())
         self.state, self.since = State.CUT_OFF, now
         ctx.end_by(self.blame or "cut off", now + grace)
+        ctx.grant(now + grace)
         self.task.cancel()
         keeper.watch(now + grace)
 
@@ -543,53 +482,6 @@ class Life:
         """Where it is right now."""
         return _stack.of_task(self.task) if self.locate is None else self.locate()
 
-    def below(self) -> Iterator[Life]:
-        """The lives of the groups that play in it."""
-        for group in self.groups or ():
-            yield from list(group.lives.values())
-
-    def leaves(self) -> Iterator[tuple[str, str]]:
-        """The paths of those that still go on at the ends of the tree, and where each is."""
-        alive = [life for life in self.below() if not life.over]
-        for life in alive:
-            yield from life.leaves()
-        if not alive:
-            yield self.path, self.where()
-
-    def height(self) -> int:
-        """How many levels of players there are below it that still go on."""
-        return max((1 + life.height() for life in self.below() if not life.over), default=0)
-
-    def status(self, *, ready: bool = True) -> PlayerStatus:
-        """A snapshot; with `ready=False`, of a tree in which nothing counts as ready any more."""
-        now, wall = _clock.now(self.keeper.loop), self.keeper.performance.wall_time()
-        players = Players(life.status(ready=ready) for life in self.below())
-        state = self.state
-        if state is State.READY and self.groups:
-            state = self._group_state(players)
-        begun, delay = self.begun_at, self.delay
-        return PlayerStatus(
-            name=self.name,
-            path=self.path,
-            kind=kind_of(self.player),
-            state=state,
-            ready=ready and state in (State.READY, State.DEGRADED),
-            since=wall - (now - self.since),
-            uptime=None if begun is None else max(0.0, now - begun),
-            restarts=self.restarts,
-            next_restart_in=None if delay is None else max(0.0, self.since + delay - now),
-            error=self.error,
-            details=dict(self.details or {}),
-            players=players,
-        )
-
-    def _group_state(self, players: Players) -> State:
-        if any(group.stopping and not group.over for group in self.groups or ()):
-            return State.STOPPING
-        fine = (State.STOPPED, State.SKIPPED)
-        all_fine = all(player.ready or player.state in fine for player in players)
-        return State.READY if all_fine else State.DEGRADED
-
 
 @types.coroutine
 def _turn() -> Generator[None, None, None]:
@@ -599,20 +491,3 @@ def _turn() -> Generator[None, None, None]:
 
 def _no_restart() -> None:
     return None
-
-
-def _merged(path: str, errors: list[Exception]) -> ConductorError:
-    """Several failures of one run as one, flattened."""
-    failures = []
-    for error in errors:
-        if isinstance(error, ConductorError):
-            failures += error.entries()
-        else:
-            failures.append((0.0, path, error))
-    return ConductorError.of(f"{path} failed", failures, base=path)
-
-
-def _chained(error: Exception, cause: Exception | None) -> Exception:
-    note_of(error, "raised by the player's backoff")
-    error.__cause__ = error.__cause__ or cause
-    return error

@@ -52,8 +52,10 @@ class OwnLoop:
             # Somebody's task or callback ends the loop, or a Ctrl-C that is not ours to handle.
             root.stop(f"the loop was ended by {type(self.ended_by).__name__}")
             self._finish(playing)
-        # A second time it is ended at once: `close` cancels what is left, and so cuts it off.
-        return _failure_of(playing)
+        if not playing.done():
+            self._loop.call_soon(root.cut_off)  # while `close` waits for what is left
+        failure: Exception | None = _failure_of(playing)
+        return failure
 
     def close(self) -> None:
         """Cancel what is left, wait for it a while, and close the loop."""
@@ -96,8 +98,8 @@ class OwnLoop:
         try:
             self._loop.run_until_complete(task)
         except BaseException as error:
-            if error is not _failure_of(task):
-                self.ended_by = self.ended_by or error
+            if error is not _failure_of(task) and self.ended_by is None:
+                self.ended_by = error
 
 
 def _failure_of(task: asyncio.Task[Any]) -> Any:
@@ -106,5 +108,6 @@ def _failure_of(task: asyncio.Task[Any]) -> Any:
 
 async def _until_ended(threads: Iterable[threading.Thread], limit: float) -> None:
     # In the loop, so that it does not look as if it were blocked.
-    while time.monotonic() < limit and any(thread.is_alive() for thread in list(threads)):
-        await asyncio.sleep(0.001)  # noqa: ASYNC110  no event tells of a thread's end
+    # There is no event for the end of a thread.
+    while time.monotonic() < limit and any(one.is_alive() for one in list(threads)):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)

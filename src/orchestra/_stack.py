@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import linecache
+import os
 import sys
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 Place = tuple[str, int, str]  # file, line, function
 
@@ -23,7 +26,7 @@ def of_task(task: asyncio.Task[Any] | None) -> str:
 
 def has_begun(task: asyncio.Task[Any] | None) -> bool:
     """Whether the task's coroutine has taken its first step."""
-    coroutine = None if task is None else task.get_coro()
+    coroutine: Any = None if task is None else task.get_coro()
     return coroutine is not None and inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED
 
 
@@ -34,7 +37,7 @@ def of_thread(ident: int | None) -> str:
         return ""
     summary = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
     places = [(entry.filename, entry.lineno or 0, entry.name) for entry in reversed(summary)]
-    return in_words(place for place in places if not place[0].endswith("threading.py"))
+    return in_words(place for place in places if place[0] != threading.__file__)
 
 
 def in_words(places: Iterable[Place]) -> str:
@@ -49,7 +52,10 @@ def _line(filename: str, number: int, function: str) -> str:
 
 def _outside_of_here(places: Iterable[Place]) -> list[Place]:
     # The frame that every player's task begins with says nothing.
-    return [place for place in places if place[2] != "_live" or "orchestra" not in place[0]]
+    return [place for place in places if place[2] != "_live" or not place[0].startswith(_HERE)]
+
+
+_HERE: Final = os.path.dirname(__file__)
 
 
 def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:
@@ -67,14 +73,31 @@ def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:
 
 
 def _step(awaited: Any) -> tuple[FrameType | None, Any]:
-    for frame, inner in (
-        ("cr_frame", "cr_await"),
-        ("gi_frame", "gi_yieldfrom"),
-        ("ag_frame", "ag_await"),
-    ):
+    for frame, inner in _FRAMES:
         if hasattr(awaited, frame):
             return getattr(awaited, frame), getattr(awaited, inner)
-    return None, None
+    if type(awaited).__name__ not in _BETWEEN:
+        return None, None
+    inner_ones = gc.get_referents(awaited)
+    return None, next((one for one in inner_ones if _is_awaited(one)), None)
+
+
+def _is_awaited(value: Any) -> bool:
+    return type(value).__name__ in _BETWEEN or any(hasattr(value, frame) for frame, _ in _FRAMES)
+
+
+_FRAMES: Final = (
+    ("cr_frame", "cr_await"),
+    ("gi_frame", "gi_yieldfrom"),
+    ("ag_frame", "ag_await"),
+)
+# What stands between an `async for` and the generator's frame, with no public way through.
+_BETWEEN: Final = {
+    "anext_awaitable",
+    "async_generator_asend",
+    "async_generator_athrow",
+    "coroutine_wrapper",
+}
 
 
 def _tasks_behind(future: Any) -> Iterable[asyncio.Task[Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from ._life import Life
+from ._snapshot import height, leaves
 from .context import Context
 from .errors import OrchestraError, nearest
 from .events import Event
@@ -93,7 +94,7 @@ class Supervisor:
         due = [life for life in self.lives.values() if life.due <= now]
         gone = [life for life in due if life.state is State.CUT_OFF]
         self.cut([life for life in due if life.state is not State.CUT_OFF])
-        if gone and self._passes < PASSES * (1 + max(life.height() for life in gone)):
+        if gone and self._passes < PASSES * (1 + max(height(life) for life in gone)):
             self._passes += 1
             self.close()
             self._timer, self._timer_at = self.loop.call_soon(self._enforce), -math.inf
@@ -107,7 +108,7 @@ class Supervisor:
         """Cut these off, after a look at where all of them are."""
         for life in lives:
             if life.stopping and life.has_begun():
-                life.left = {**dict(life.leaves()), **(life.left or {})}
+                life.left = {**dict(leaves(life)), **(life.left or {})}
         for life in lives:
             life.cut(self._grace_of(life) if grace is None else grace)
 
@@ -117,9 +118,9 @@ class Supervisor:
 
     def _abandon(self, life: Life) -> None:
         if life.stopping:
-            leaves = dict(life.leaves())
-            life.left = {**leaves, **(life.left or {})}
-            self.abandoned += leaves
+            left = dict(leaves(life))
+            life.left = {**left, **(life.left or {})}
+            self.abandoned += left
         life.abandon()
 
     def close(self) -> None:

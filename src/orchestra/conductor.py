@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
@@ -11,6 +11,7 @@ from ._clock import seconds
 from ._group import Group, StopWhen, group_status
 from ._life import Life
 from ._order import check_after
+from ._snapshot import status_of
 from .backoff import as_backoff
 from .context import Context
 from .errors import AlreadyPlayingError, OrchestraError, nearest
@@ -186,7 +187,7 @@ class Conductor:
         if group is None:
             return _unplayed("", self, ())
         seat = group.seat
-        return seat.status() if isinstance(seat, Life) else group.status()
+        return status_of(seat) if isinstance(seat, Life) else group.status()
 
     def _running(self) -> Group | None:
         return self._group if self._playing else None

@@ -383,6 +383,10 @@ class Context:
         """As `cancel`, with a moment instead of a number of seconds."""
         self._cancel(reason, deadline, self._now())
 
+    def grant(self, deadline: float) -> None:
+        """Set the moment at which the time is over, which may be later than before."""
+        self._deadline = deadline
+
     def close(self) -> None:
         """The run that this belongs to has ended, and so has all that was made for it."""
         if self._waiters is None and self._children is None:

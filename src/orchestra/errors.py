@@ -82,7 +82,9 @@ class StopTimeoutError(OrchestraError, TimeoutError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A mapping proxy does not pickle, and OSError's own way would lose all but the message.
-        return type(self), (self.left, dict(self.stuck), self.abandoned)
+        given = {"left", "stuck", "abandoned"}
+        rest = {name: value for name, value in vars(self).items() if name not in given}
+        return type(self), (self.left, dict(self.stuck), self.abandoned), rest
 
 
 class ConductorError(ExceptionGroup[Exception]):
@@ -147,24 +149,18 @@ class ConductorError(ExceptionGroup[Exception]):
 
     def derive(self, excs: Sequence[Exception]) -> ConductorError:  # type: ignore[override]
         """The same kind of group for some of its exceptions: what `split` and `except*` make."""
-        left = self.entries()
+        of_leaf: dict[int, list[tuple[float, str, Exception]]] = {}
+        for entry in reversed(self.entries()):
+            for leaf in _leaves(entry[2]):
+                of_leaf.setdefault(leaf, []).append(entry)
         found = []
         for error in excs:
-            entry = _entry_of(error, left)
-            # Once, since two players may have raised one and the same exception.
-            left.remove(entry) if entry in left else None
-            found.append((entry[0], entry[1], error))
+            # A group that a player raised may come back as a part of itself. And each entry counts
+            # once, since two players may have raised one and the same exception.
+            own = [of_leaf[leaf].pop() for leaf in _leaves(error) if of_leaf.get(leaf)]
+            moment, path, _ = own[0] if own else (0.0, "", error)
+            found.append((moment, path, error))
         return ConductorError.of(self.message, found, self.base)
-
-
-def _entry_of(
-    error: Exception, entries: Sequence[tuple[float, str, Exception]]
-) -> tuple[float, str, Exception]:
-    for entry in entries:
-        # A group that a player raised may come back as a part of itself.
-        if entry[2] is error or _leaves(error) & _leaves(entry[2]):
-            return entry
-    return 0.0, "", error
 
 
 def _leaves(error: BaseException) -> set[int]:

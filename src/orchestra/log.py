@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import logging
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from .events import (
     Abandoned,
@@ -18,9 +21,19 @@ from .events import (
     Stopped,
     Stopping,
 )
+from .status import duration
 
 player_path: ContextVar[str] = ContextVar("player_path", default="")
 """The path of the player whose code runs now, in all that it calls, its tasks and its threads."""
+
+path_is_wanted = False
+"""Whether anybody reads it: to set it costs a player a twentieth of its start and stop."""
+
+
+def want_path() -> None:
+    """Have the players that start from now on set their path."""
+    global path_is_wanted
+    path_is_wanted = True
 
 
 class Logger(Protocol):
@@ -48,7 +61,7 @@ class Logger(Protocol):
 class _StandardLogger:
     """A `Logger` on top of a standard one: attributes become the record's `extra`."""
 
-    def __init__(self, logger: logging.Logger, info_level: int, error_level: int) -> None:
+    def __init__(self, logger: AnyLogger, info_level: int, error_level: int) -> None:
         self._logger, self._info_level, self._error_level = logger, info_level, error_level
 
     def informs(self) -> bool:
@@ -64,30 +77,57 @@ class _StandardLogger:
         self._log(self._error_level, msg, attrs)
 
     def with_group(self, name: str) -> Logger:
-        return _StandardLogger(self._logger.getChild(name), self._info_level, self._error_level)
+        return _StandardLogger(_child_of(self._logger, name), self._info_level, self._error_level)
 
     def _log(self, level: int, msg: str, attrs: dict[str, Any]) -> None:
-        exc_info = attrs.pop("exc_info", None)
-        extra = {f"{key}_" if key in _TAKEN else key: value for key, value in attrs.items()}
-        self._logger.log(level, "%s", msg, exc_info=exc_info, extra=extra)
+        _write(self._logger, level, msg, attrs)
 
 
-# The names that `logging` keeps for itself, and raises a KeyError for.
-_TAKEN: Final = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+AnyLogger = logging.Logger | logging.LoggerAdapter[Any]
+
+
+def _child_of(logger: AnyLogger, name: str) -> AnyLogger:
+    if isinstance(logger, logging.Logger):
+        return logger.getChild(name)
+    child = copy.copy(logger)
+    child.logger = _child_of(logger.logger, name)
+    return child
+
+
+def _write(logger: AnyLogger, level: int, msg: str, attrs: dict[str, Any]) -> None:
+    kwargs: Any = {"exc_info": attrs.pop("exc_info", None)}
+    taken = _taken_names(logging.getLogRecordFactory())
+    extra = {f"{key}_" if key in taken else key: value for key, value in attrs.items()}
+    # Left to itself, an adapter would put what it adds in the place of ours.
+    while isinstance(logger, logging.LoggerAdapter):
+        msg, kwargs = logger.process(msg, kwargs)
+        logger = logger.logger
+    kwargs["extra"] = {**(kwargs.get("extra") or {}), **extra}
+    logger.log(level, "%s", msg, **kwargs)
+
+
+@functools.lru_cache(maxsize=1)
+def _taken_names(factory: Callable[..., logging.LogRecord]) -> frozenset[str]:
+    """The names that a record has by itself, and that `logging` raises a `KeyError` for."""
+    return frozenset((*vars(logging.makeLogRecord({})), "message", "asctime"))
 
 
 def logger_from_logging(
-    logger: logging.Logger, *, info_level: int = logging.INFO, error_level: int = logging.ERROR
+    logger: AnyLogger, *, info_level: int = logging.INFO, error_level: int = logging.ERROR
 ) -> Logger:
     """A `Logger` that writes to a standard one, at the levels given.
 
     The attributes of a line are in the record's `extra`; a nested conductor writes to the child
-    logger of its name. Raises `TypeError` for what is no `logging.Logger`.
+    logger of its name. A `logging.LoggerAdapter` will do as well. Raises `TypeError` for what is
+    neither, and for a level that is no number.
 
     >>> quiet = logger_from_logging(logging.getLogger("my.service"), info_level=logging.DEBUG)
     """
     if not isinstance(logger, (logging.Logger, logging.LoggerAdapter)):
         raise TypeError(f"a logging.Logger is needed, not {logger!r}")
+    for level in (info_level, error_level):
+        if not isinstance(level, int):
+            raise TypeError(f"a level is a number, such as logging.INFO, not {level!r}")
     return _StandardLogger(logger, info_level, error_level)
 
 
@@ -125,14 +165,20 @@ def check_logger(logger: Any) -> Logger:
 class PathFilter(logging.Filter):
     """Puts the path of the current player on every record, as `path`; lets all of them pass.
 
-    Added to a handler, it works for records of any library that are made while a player plays.
+    Added to a handler, it works for records of any library that are made while a player plays. Make
+    it before the players start: one that plays already goes on without its path.
 
     >>> handler = logging.StreamHandler()
     >>> handler.addFilter(PathFilter())
     >>> handler.setFormatter(logging.Formatter("%(levelname)s %(path)s: %(message)s"))
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        want_path()
+
     def filter(self, record: logging.LogRecord) -> bool:
+        """Put the path on the record, unless it has one."""
         if not hasattr(record, "path"):
             record.path = player_path.get()
         return True
@@ -157,12 +203,15 @@ def log_event(logger: Logger, event: Event) -> None:
             msg, attrs, is_error = line
             (logger.error if is_error else logger.info)(msg, path=event.path, **attrs)
     except BaseException as error:
-        report(f"the logger {logger!r} failed", error)
+        report(f"the logger {_shown(logger)} failed", error)
 
 
 def report(msg: str, error: BaseException, **attrs: object) -> None:
-    """Tell the standard logger of something that has nowhere else to go."""
-    logging.getLogger("orchestra").error("%s", msg, exc_info=error, extra=attrs)
+    """Tell the standard logger of something that has nowhere else to go; never raises."""
+    try:
+        _write(logging.getLogger("orchestra"), logging.ERROR, msg, {**attrs, "exc_info": error})
+    except Exception:
+        pass
 
 
 def describe(event: Event) -> tuple[str, dict[str, object], bool] | None:
@@ -182,9 +231,9 @@ def describe(event: Event) -> tuple[str, dict[str, object], bool] | None:
         case BackingOff(error=error, delay=delay, restarts=restarts):
             attrs = {"delay": delay, "restarts": restarts}
             if error is None:
-                return f"{who}: ended, next run in {delay:.3g} s", attrs, False
+                return f"{who}: ended, next run in {duration(delay)}", attrs, False
             attrs |= {"error": error, **_traceback(error)}
-            again = f"restart {restarts} in {delay:.3g} s"
+            again = f"restart {restarts} in {duration(delay)}"
             return f"{who}: failed: {in_words(error)}; {again}", attrs, True
         case Stopping(reason=reason):
             why = "" if reason is None else f": {reason}"
@@ -202,10 +251,20 @@ def describe(event: Event) -> tuple[str, dict[str, object], bool] | None:
 
 def in_words(error: BaseException) -> str:
     """An exception as `Type: message`, in one line."""
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception as broken:
+        text = f"(its text can't be had: {type(broken).__name__})"
     if "\n" in text:
         text = " ".join(text.split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return object.__repr__(value)
 
 
 def _traceback(error: BaseException) -> dict[str, object]:

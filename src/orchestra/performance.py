@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from . import _clock
 from ._life import Life
+from ._snapshot import status_of
 from ._supervisor import Supervisor
 from ._waiter import call_soon_threadsafe
 from .context import Context
@@ -68,7 +69,7 @@ class Performance:
         """A frozen snapshot of the tree, from its root on."""
         if self.root is not None:
             (life,) = self.root.lives.values()
-            return life.status(ready=not self._draining)
+            return status_of(life, ready=not self._draining)
         tops: list[PlayerStatus] = [group.status() for group in self.groups or ()]
         if len(tops) == 1:
             return tops[0]

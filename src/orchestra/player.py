@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from ._clock import seconds
+from ._signature import ACCEPTED, judge, what_is
 from .backoff import as_backoff
 from .context import Context
 from .errors import nearest
@@ -61,6 +61,12 @@ PlayerLike = Player | Callable[..., Any]
 """What is accepted wherever a player is: a player, or a function that `as_player` makes one of."""
 
 
+class _BoundPlay(Protocol):
+    """The `play` of one player, as it is called."""
+
+    def __call__(self, ctx: Context, /) -> Awaitable[Any]: ...
+
+
 class PlayerFunc:
     """A player made of an async function.
 
@@ -77,10 +83,10 @@ class PlayerFunc:
     __slots__ = ("_function", "play")
 
     kind = "coroutine"
-    play: Callable[[Context], Awaitable[Any]]
+    play: _BoundPlay
 
     def __init__(self, function: Callable[..., Awaitable[object]]) -> None:
-        is_async, takes_ctx = _judge(function)
+        is_async, takes_ctx = judge(function)
         if not is_async:
             raise TypeError(f"PlayerFunc takes an async function, not {function!r}")
         self._take(function, takes_ctx)
@@ -118,30 +124,16 @@ def as_player(given: Any) -> Player:
         return _from_function(given)
     if isinstance(given, type):
         hint = "give an instance" if hasattr(given, "play") else "it has no `play` method"
-        raise TypeError(f"the class {given.__name__} is no player: {hint}")
+        raise TypeError(f"{what_is(given)} is no player: {hint}")
     if callable(getattr(given, "play", None)):
         return given  # type: ignore[no-any-return]
     if callable(given):
         return _from_function(given)
-    raise TypeError(f"{_what(given)} is no player: {ACCEPTED}")
-
-
-ACCEPTED: Final = (
-    "a player is an object with `async def play(self, ctx)`, "
-    "or a function, async or plain, that takes the context or nothing"
-)
-
-
-def _what(given: object) -> str:
-    if inspect.iscoroutine(given):
-        return f"the coroutine {given.__name__}(...), a call that has been made already,"
-    if hasattr(given, "play"):
-        return f"{given!r}, whose `play` is no method,"
-    return f"{given!r} of type {type(given).__name__}"
+    raise TypeError(f"{what_is(given)} is no player: {ACCEPTED}")
 
 
 def _from_function(function: Callable[..., Any]) -> Player:
-    is_async, takes_ctx = _judge(function)
+    is_async, takes_ctx = judge(function)
     if is_async:
         return PlayerFunc.__new__(PlayerFunc)._take(function, takes_ctx)
     return _plain_functions[0](function)
@@ -153,82 +145,6 @@ _plain_functions: list[Callable[[Callable[..., Any]], Player]] = []
 def register_plain_functions(make: Callable[[Callable[..., Any]], Player]) -> None:
     """Say what makes a player of a plain function; threads lie on a floor above this one."""
     _plain_functions[:] = [make]
-
-
-def takes_context(function: Callable[..., Any]) -> bool:
-    """Whether a player's function is called with the context, or with nothing."""
-    return _judge(function)[1]
-
-
-# A thousand players are often one function, a thousand times.
-@functools.lru_cache(maxsize=256)
-def _judge_code(code: Any, defaults: int, required_keywords: int) -> bool | None:
-    if required_keywords > 0 or code.co_argcount - defaults > 1:
-        return None
-    if code.co_argcount - defaults == 1:
-        return True
-    if code.co_argcount and code.co_varnames[0] in _CONTEXT_NAMES:
-        return True
-    return not code.co_argcount and bool(code.co_flags & inspect.CO_VARARGS)
-
-
-_CONTEXT_NAMES: Final = {"ctx", "context"}
-
-
-def _judge(function: Callable[..., Any]) -> tuple[bool, bool]:
-    """Whether a function is async, and whether it takes the context; or a `TypeError`."""
-    if not callable(function):
-        raise TypeError(f"{_what(function)} is no function: {ACCEPTED}")
-    if type(function) is FunctionType and not hasattr(function, "__wrapped__"):
-        code = function.__code__
-        if code.co_flags & _ASYNC_GENERATOR:
-            raise TypeError(f"{function!r} is no player: it yields, so it is an async generator")
-        keywords = code.co_kwonlyargcount - len(function.__kwdefaults__ or ())
-        takes = _judge_code(code, len(function.__defaults__ or ()), keywords)
-        is_async = bool(code.co_flags & inspect.CO_COROUTINE) or inspect.iscoroutinefunction(
-            function
-        )
-    else:
-        takes, is_async = _judge_signature(function), _is_async(function)
-    if takes is None:
-        raise TypeError(f"{function!r} is no player: it takes more than the context. {HOW_TO_BIND}")
-    return is_async, takes
-
-
-HOW_TO_BIND: Final = "Bind the rest first, as in `functools.partial(function, queue=queue)`."
-_ASYNC_GENERATOR: Final = inspect.CO_ASYNC_GENERATOR
-
-
-def _judge_signature(function: Callable[..., Any]) -> bool | None:
-    try:
-        signature = inspect.signature(function, follow_wrapped=False)
-    except ValueError:
-        raise TypeError(
-            f"{function!r} is no player: its signature can't be read; wrap it in a `def`"
-        ) from None
-    parameters = list(signature.parameters.values())
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    required = [p for p in positional if p.default is p.empty]
-    if len(required) > 1 or any(
-        p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters
-    ):
-        return None
-    if required:
-        return True
-    if positional:
-        return positional[0].name in _CONTEXT_NAMES
-    has_args = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    wrapped = getattr(function, "__wrapped__", None)
-    # `*args` takes what the function behind it takes, where there is one to ask.
-    return _judge_signature(wrapped) if has_args and callable(wrapped) else has_args
-
-
-def _is_async(function: Any) -> bool:
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not isinstance(function, (FunctionType, MethodType)) and not inspect.isbuiltin(function):
-        function = getattr(type(function), "__call__", function)
-    return inspect.iscoroutinefunction(inspect.unwrap(function))
 
 
 def restarting(
@@ -261,8 +177,8 @@ class _Restarting:
         return self._backoff
 
     def __getattr__(self, name: str) -> Any:
-        # Without this, a copy that is being unpickled would look for its player for ever.
-        if name == "_player":
+        # How to copy or pickle this is its own matter; and a copy in the making has no player yet.
+        if name.startswith("__") or name == "_player":
             raise AttributeError(name)
         return getattr(self._player, name)
 
@@ -280,20 +196,25 @@ class Terms:
     backoff: Callable[[], Iterable[float]] | None = None
     always: bool = False
 
+    @property
+    def has_limits(self) -> bool:
+        """Whether a run has to be watched."""
+        return self.start_timeout is not None or self.watchdog is not None
+
 
 _DEFAULT_TERMS: Final = Terms()
 
 
 def terms_of(player: Player) -> Terms:
     """The terms of a player; raises `ValueError` or `TypeError` for a declaration that is wrong."""
-    if isinstance(player, PlayerFunc):
+    if type(player) is PlayerFunc:
         return _DEFAULT_TERMS
     limits = {}
     for name in ("start_timeout", "watchdog"):
         declared = getattr(player, name, None)
         limits[name] = None if declared is None else seconds(f"{name_of(player)}.{name}", declared)
-    backoff = getattr(player, "backoff", None)
-    if backoff is not None and not callable(backoff):
+    backoff: Callable[[], Iterable[float]] | None = getattr(player, "backoff", None)
+    if not (backoff is None or callable(backoff)):
         raise TypeError(f"{name_of(player)}.backoff must be a method, not {backoff!r}")
     return Terms(
         signals_ready=bool(getattr(player, "signals_ready", False)),
@@ -321,5 +242,7 @@ def name_of(player: object) -> str:
 
 def kind_of(player: object) -> str:
     """The word for a kind of player: what it says as `kind`, else the name of its class."""
+    if isinstance(player, _Restarting):
+        return kind_of(player._player)
     kind = getattr(player, "kind", None)
     return kind if isinstance(kind, str) else type(player).__name__

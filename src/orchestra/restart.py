@@ -52,10 +52,29 @@ def is_permanent(error: BaseException) -> bool:
     return isinstance(error, PermanentError)
 
 
+HURRY: Final = 0.0001
+"""Seconds that restarts without a delay may keep the loop from its other work."""
+
+HURRIED_RESTARTS: Final = 16
+"""How many of them there may be at the most, also where time stands still."""
+
+
 class Series:
     """The restarts of one player since it last was healthy, and the delays that are left for it."""
 
-    __slots__ = ("_backoff", "_delays", "_limit", "_per", "_reset_after", "_times", "length")
+    __slots__ = (
+        "_backoff",
+        "_delays",
+        "_gave_way_at",
+        "_hurried",
+        "_limit",
+        "_per",
+        "_reset_after",
+        "_times",
+        "delay",
+        "length",
+        "settling",
+    )
 
     def __init__(self, backoff: Callable[[], Iterable[float]] | None) -> None:
         self._backoff = backoff
@@ -64,7 +83,11 @@ class Series:
         self._limit: int | None = None
         self._per: float | None = None
         self._times: deque[float] = deque()
+        self._gave_way_at = 0.0
+        self.delay = 0.0
         self.length = 0
+        self._hurried = 0  # restarts without a turn of the loop in between
+        self.settling = False  # whether a look at the player's readiness is under way
 
     def draw(self, now: float, healthy_for: float) -> float | None:
         """Seconds until the next run, after one that was ready for `healthy_for`; None: give up."""
@@ -77,9 +100,17 @@ class Series:
         drawn = next(self._delays, _EXHAUSTED)  # type: ignore[arg-type]
         if drawn is _EXHAUSTED:
             return None
-        delay = check_delay(drawn)
+        self.delay = check_delay(drawn)
         self.length += 1
-        return delay
+        return self.delay
+
+    def gives_way(self, now: float) -> bool:
+        """Whether restarts without a delay have kept the loop from its other work long enough."""
+        self._hurried += 1
+        if self._hurried < HURRIED_RESTARTS and now - self._gave_way_at < HURRY:
+            return False
+        self._hurried, self._gave_way_at = 0, now
+        return True
 
     def _begin(self, given: Any) -> None:
         backoff = as_backoff(() if given is None else given)

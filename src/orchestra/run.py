@@ -17,13 +17,13 @@ from ._life import Life
 from ._own_loop import LEAST_GRACE, LoopFactory, OwnLoop
 from ._root import Root
 from ._signals import Heard
+from ._snapshot import below, leaves
 from .context import Context
 from .errors import ConductorError, OrchestraError, StopTimeoutError
 from .events import Observer
 from .log import in_words, report
 from .performance import Performance
 from .player import PlayerLike, as_player, terms_of
-
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -224,6 +224,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
 
     def __enter__(self) -> Performance:
         self._root: Root | None = None
+        self._left = False
         self._begun = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._play, name="orchestra loop", daemon=True)
@@ -234,7 +235,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
             self._end(error)
             raise
         if self._root is None or self._root.life.over:
-            self._end(None)
+            self._end(None)  # raises what went wrong
         assert self._root is not None, "without it, its failure has been raised"
         performance: Performance = self._root.performance
         return performance
@@ -253,6 +254,8 @@ class _PlayingInThread(AbstractContextManager[Performance]):
             ran = OwnLoop(self._loop_factory)
             try:
                 self._root = root = ran.call(self._make)
+                if self._left:  # without waiting for it
+                    root.stop("its body has been left")
                 ran.when_ready(root, self._begun.set)
                 failure = ran.play(root)
             finally:
@@ -264,6 +267,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
             self._begun.set()
 
     def _end(self, error: BaseException | None) -> None:
+        self._left = True
         root, limit = self._root, PATIENCE
         if root is not None:
             root.stop("its body has been left")
@@ -281,7 +285,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
 
 def _seen_from_outside(root: Root) -> Exception:
     """What is to be raised about a loop that is blocked, and can't say it itself."""
-    left = dict(root.life.leaves())
+    left = dict(leaves(root.life))
     timeout = StopTimeoutError(left, left, left)
     failures = [
         (life.path, error)
@@ -297,5 +301,5 @@ def _seen_from_outside(root: Root) -> Exception:
 
 def _all_lives(life: Life) -> Iterator[Life]:
     yield life
-    for inner in life.below():
+    for inner in below(life):
         yield from _all_lives(inner)

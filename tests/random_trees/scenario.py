@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from itertools import repeat
 from typing import Literal
 
 EVER = math.inf
@@ -24,6 +25,8 @@ class Brief:
                 shown.append(text if number == 0 else f"{one.name}={text}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
+
+Backoff = tuple[float, ...] | Literal["every second"] | None
 
 Then = Literal["end", "fail", "permanent", "exit", "interrupt", "cancel", "group", "base group"]
 
@@ -50,7 +53,7 @@ class Leaf(Brief):
     ready: float | None = None  # seconds until it calls `ctx.ready()`; None: it does not signal
     start_timeout: float | None = None
     watchdog: float | None = None
-    backoff: tuple[float, ...] | None = None
+    backoff: Backoff = None
     always: bool = False
 
 
@@ -64,7 +67,7 @@ class Group(Brief):
     after: dict[str, list[str]] = field(default_factory=dict)
     stop_when: Literal["all", "any", "never"] = "all"
     start_timeout: float | None = None
-    backoff: tuple[float, ...] | None = None
+    backoff: Backoff = None
     always: bool = False
 
 
@@ -149,6 +152,10 @@ class Scenario(Brief):
     tree: Group
     actions: tuple[Action, ...] = ()
     supervised: bool = False
+
+
+def delays_of(backoff: Backoff) -> Iterable[float] | None:
+    return repeat(1.0) if backoff == "every second" else backoff
 
 
 def walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:

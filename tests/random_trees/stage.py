@@ -12,7 +12,7 @@ from typing import Any
 from orchestra import Conductor, Context, Performance, PermanentError, PlayerStatus, restarting
 from orchestra._root import Root
 from orchestra.events import Event
-from orchestra.testing import VirtualLoop, run_virtual
+from orchestra.testing import VirtualLoop
 
 from .scenario import (
     Action,
@@ -29,6 +29,7 @@ from .scenario import (
     Run,
     Scenario,
     Stop,
+    delays_of,
     join,
     split,
 )
@@ -38,6 +39,9 @@ THE_END = 40.0
 
 LONG = 1000.0
 """Longer than any stop may take."""
+
+STORM = 20_000
+"""More than so many events are a loop that does not end."""
 
 
 class Boom(Exception):
@@ -183,8 +187,7 @@ class Actor:
         self.watchdog = leaf.watchdog
         self._number = 0
         if leaf.backoff is not None:
-            delays = leaf.backoff
-            self.backoff = lambda: delays
+            self.backoff = lambda: delays_of(leaf.backoff)
 
     async def play(self, ctx: Context) -> None:
         stage, leaf = self._stage, self.leaf
@@ -325,9 +328,15 @@ def play(scenario: Scenario, *, observed: bool = True) -> Record:
     logger, handler = logging.getLogger("orchestra"), Lost(record)
     propagates, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
+    loop = VirtualLoop(patience=0.01)
     try:
-        run_virtual(stage.play, patience=0.01)
+        loop.run_until_complete(stage.play())
+    except RuntimeError as error:
+        record.faults.append(f"{loop.time():g}: {error}")
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
     finally:
+        loop.close()
         logger.removeHandler(handler)
         logger.propagate = propagates
     return record
@@ -361,8 +370,9 @@ class Stage:
         player: Any = (
             self._conductor(node, above) if isinstance(node, Group) else Actor(self, node)
         )
-        if node.always and node.backoff is not None:
-            wrapped = restarting(player, node.backoff, on="always")
+        delays = delays_of(node.backoff)
+        if node.always and delays is not None:
+            wrapped = restarting(player, delays, on="always")
             if isinstance(player, Conductor):
                 self._wrapped.append((wrapped, player))
             return wrapped
@@ -380,7 +390,7 @@ class Stage:
             timeout=group.timeout,
             ordered=group.ordered,
             after=group.after,
-            backoff=group.backoff,
+            backoff=delays_of(group.backoff),
             stop_when=group.stop_when,
             logger=None if above else Lines(self._record),
         )
@@ -463,6 +473,11 @@ class Stage:
         if event.time != self._loop.wall_time():
             self.fault(f"the time of {event} is not now")
         self.note(Told(self.time(), event))
+        self._stop_a_storm()
+
+    def _stop_a_storm(self) -> None:
+        if len(self._record.entries) > STORM:
+            self._loop.stop()
 
     def begin(self, run: Played) -> None:
         for other in self._record.runs:

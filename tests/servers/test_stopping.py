@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import signal
 import sys
 import time
@@ -198,7 +199,7 @@ async def test_a_client_that_takes_nothing_is_cut_off() -> None:
     assert script.log[-1] == "ended"
 
 
-@pytest.mark.parametrize(("timeout", "shutdown_timeout"), [(20, 0.3), (0.5, 10), (0.5, 0.5)])
+@pytest.mark.parametrize(("timeout", "shutdown_timeout"), [(20, 0.3), (1, 10), (1, 1)])
 async def test_a_request_that_hangs_is_cut_off(timeout: float, shutdown_timeout: float) -> None:
     """It is cancelled within the shutdown_timeout, or what the group has; the error counts and locates it."""
     script = App()
@@ -215,7 +216,8 @@ async def test_a_request_that_hangs_is_cut_off(timeout: float, shutdown_timeout:
     assert script.cancelled == 2
     assert script.served == 0
     assert script.log == ["starting", "started", "ending", "ended"]
-    assert "2 requests were cut off" in error.stuck["api"]
+    # On a machine that is busy enough, the conductor is the one that cuts it off.
+    assert re.match("2 requests were (cut off|in progress)", error.stuck["api"])
     assert "in slow: await self.gate.wait()" in error.stuck["api"]
     assert refuses(play.url)
 

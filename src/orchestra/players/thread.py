@@ -6,13 +6,14 @@ import asyncio
 import contextvars
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .. import _clock, _stack
+from .._signature import judge
 from .._waiter import call_soon_threadsafe
 from ..context import Context
-from ..player import name_of, register_plain_functions, takes_context
+from ..player import name_of, register_plain_functions
 
 
 class ThreadPlayer:
@@ -31,10 +32,10 @@ class ThreadPlayer:
     kind = "thread"
 
     def __init__(self, function: Any) -> None:
-        if not callable(function) or inspect.iscoroutinefunction(function):
+        is_async, self._takes_context = judge(function)
+        if is_async:
             raise TypeError(f"ThreadPlayer takes a plain function, not {function!r}")
         self._function = function
-        self._takes_context = takes_context(function)
 
     @property
     def __name__(self) -> str:
@@ -73,13 +74,7 @@ class _Run:
         """In the thread."""
         with self._work:
             try:
-                result = self._function(*self._args)
-                if inspect.iscoroutine(result):
-                    result.close()
-                    raise TypeError(
-                        f"{self._function!r} is a plain function that returned a coroutine: make it "
-                        "`async def`, or bind arguments with functools.partial instead of a lambda"
-                    )
+                _check_result(self._function, self._function(*self._args))
             except BaseException as error:
                 self._error = error
             finally:
@@ -92,6 +87,8 @@ class _Run:
             # A thread can't be cut off. To go on waiting is to say so: whoever cut this off sees
             # that it did not end. Who cancels once more, such as a loop that closes, is let go.
             await self._over.wait()
+            if self._error is None:
+                raise
 
     def raise_error(self) -> None:
         error, self._error = self._error, None
@@ -99,7 +96,23 @@ class _Run:
             # A coroutine can't raise it.
             raise RuntimeError("the thread raised StopIteration") from error
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # or it would hold this frame, which holds it
+
+
+def _check_result(function: Callable[..., object], result: object) -> None:
+    """Complain about what would be lost: a plain function that made something to be awaited."""
+    if inspect.iscoroutine(result):
+        result.close()
+    elif not inspect.isasyncgen(result) and not isinstance(result, Awaitable):
+        return
+    kind = type(result).__name__.replace("_", " ")
+    raise TypeError(
+        f"{function!r} is a plain function that returned a {kind}: make it `async def`, or bind "
+        "arguments with functools.partial instead of a lambda"
+    )
 
 
 register_plain_functions(ThreadPlayer)

@@ -53,7 +53,11 @@ class Lifespan:
         self._task = contained(
             lambda: self._app(scope, self._receive, self._send), "the application's lifespan"
         )
-        await self._tell("lifespan.startup")
+        answer = self._tell("lifespan.startup")
+        try:
+            await answer
+        finally:
+            answer.cancel()
         self.raise_failure()
         await self._check("start")
         self._started = True
@@ -65,26 +69,35 @@ class Lifespan:
         if self._task.done() and not self._ending:
             self.raise_failure()
             return True
+        answer = self._tell(None if self._ending else "lifespan.shutdown")
+        self._ending = True
         try:
-            async with asyncio.timeout(timeout):
-                await self._tell("lifespan.shutdown" if not self._ending else None)
-        except TimeoutError:
-            return False
+            # Where there is no time, the application has some turns of the loop all the same.
+            if not await all_done([answer], asyncio.get_running_loop().time() + timeout):
+                return False
+        finally:
+            answer.cancel()
         await self._check("end")
         self.raise_failure()
         if not await self._leave():
-            self._cancel()
+            self.cancel()
         return True
 
     async def abort(self, timeout: float) -> None:
         """Cut it off. What it raises then has nowhere to go but the log."""
         if self._task is None or self._task.done():
             return
-        self._cancel()
+        self.cancel()
         if await all_done([self._task], asyncio.get_running_loop().time() + timeout):
             error = outcome(self._task)
             if error is not None and not isinstance(error, asyncio.CancelledError):
                 report("the application failed while it was cut off", error)
+
+    def cancel(self) -> None:
+        """Cancel it, and wait for nothing."""
+        if self._task is not None and not self._task.done():
+            self._cancelled = True
+            self._task.cancel()
 
     # Seeing
 
@@ -108,22 +121,23 @@ class Lifespan:
 
     # What it says
 
-    async def _tell(self, kind: str | None) -> None:
-        """Give it a message, and wait for its answer or its end."""
+    def _tell(self, kind: str | None) -> asyncio.Task[None]:
+        """Give it a message; the task is done once it has answered, or is over."""
         if kind is not None:
-            self._ending = kind == "lifespan.shutdown"
             self._said.clear()
             self._inbox.put_nowait({"type": kind})
-        if self._task is None:
-            return
-        answer = asyncio.get_running_loop().create_task(self._said.wait())
+        return asyncio.get_running_loop().create_task(self._answer())
+
+    async def _answer(self) -> None:
+        said = asyncio.get_running_loop().create_task(self._said.wait())
+        over = set() if self._task is None else {self._task}
         try:
-            await asyncio.wait({answer, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({said, *over}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            answer.cancel()
+            said.cancel()
 
     async def _check(self, step: str) -> None:
-        """After an answer: raise, if that was that it failed."""
+        """Raise, if its answer was that it failed."""
         if not self._failed:
             return
         # Its own exception says more, and most raise it after they have said so.
@@ -137,11 +151,6 @@ class Lifespan:
         """Give it the time to return; whether it has."""
         deadline = asyncio.get_running_loop().time() + LAST_WORDS
         return self._task is None or await all_done([self._task], deadline)
-
-    def _cancel(self) -> None:
-        if self._task is not None and not self._task.done():
-            self._cancelled = True
-            self._task.cancel()
 
     async def _receive(self) -> Message:
         message = await self._inbox.get()

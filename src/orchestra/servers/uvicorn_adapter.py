@@ -101,7 +101,6 @@ class UvicornAdapter:
         """Cut off what is left, within `timeout` seconds."""
         if self._aborted:
             return
-        self._aborted = True
         deadline = asyncio.get_running_loop().time() + timeout
         try:
             stop_accepting(self._sockets)
@@ -112,9 +111,12 @@ class UvicornAdapter:
             self._cut()
             await all_done(self._state.tasks, deadline - timeout / 2)
             await self._end_lifespan(deadline)
+            # Only now: one that is itself cut off is called again.
+            self._aborted = True
         finally:
             self._close()
             self._cut()
+            self._lifespan.cancel()
 
     def work(self) -> Work:
         """The requests in flight, and the application's start or end."""

@@ -1,0 +1,64 @@
+"""What the ending of a run comes to: one failure, or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from .errors import ConductorError, PlayerAbortedError
+from .log import in_words
+from .restart import note_of
+
+
+def judge(
+    caught: BaseException | None,
+    reported: Sequence[Exception],
+    blame: Exception | None,
+    *,
+    asked: bool,
+    path: str,
+) -> Exception | None:
+    """The failure that an ending is, if it is one.
+
+    `caught` is what the run let out. `reported` is what groups in it have had to tell that were cut
+    off, and could not raise it. `blame` is the failure for which the run was cut off, if that is
+    why. `asked`: it was asked to stop.
+    """
+    error: Exception | None
+    if caught is None or isinstance(caught, Exception):
+        error = caught
+    elif isinstance(caught, asyncio.CancelledError) and (asked or blame is not None):
+        error = None
+    else:
+        error = PlayerAbortedError(f"ended by {in_words(caught)}")
+        error.__cause__ = caught
+    if reported:
+        found = [*reported] if error is None else [error, *reported]
+        error = found[0] if len(found) == 1 else _merged(path, found)
+    if blame is not None:
+        blame.__cause__ = error
+        return blame
+    return error
+
+
+def without_our_frame(caught: BaseException) -> None:
+    """Take the frame of the life off a traceback: it tells nothing, and would tie the two together."""
+    if caught.__traceback__ is not None:
+        caught.__traceback__ = caught.__traceback__.tb_next or caught.__traceback__
+
+
+def of_backoff(broken: Exception, error: Exception | None) -> Exception:
+    """The failure that it is if the backoff itself fails, after a run that failed with `error`."""
+    note_of(broken, "raised by the player's backoff")
+    broken.__cause__ = broken.__cause__ or error
+    return broken
+
+
+def _merged(path: str, errors: Sequence[Exception]) -> ConductorError:
+    failures = []
+    for error in errors:
+        if isinstance(error, ConductorError):
+            failures += error.entries()
+        else:
+            failures.append((0.0, path, error))
+    return ConductorError.of(f"{path} failed", failures, base=path)

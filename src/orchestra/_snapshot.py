@@ -1,0 +1,63 @@
+"""A life and all below it at one moment: as a status, and as the places where players are stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from . import _clock
+from ._life import Life
+from .player import kind_of
+from .status import Players, PlayerStatus, State
+
+
+def below(life: Life) -> list[Life]:
+    """The lives of the groups that play in it."""
+    return [one for group in life.groups or () for one in list(group.lives.values())]
+
+
+def leaves(life: Life) -> Iterator[tuple[str, str]]:
+    """The paths of those that still go on at the ends of the tree, and where each is."""
+    alive = [one for one in below(life) if not one.over]
+    for one in alive:
+        yield from leaves(one)
+    # A conductor whose players are all over is about to end by itself.
+    if not alive and not (life.groups and getattr(life.player, "bounds_its_stop", False)):
+        yield life.path, life.where()
+
+
+def height(life: Life) -> int:
+    """How many levels of players there are below it that still go on."""
+    return max((1 + height(one) for one in below(life) if not one.over), default=0)
+
+
+def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
+    """A snapshot; with `ready=False`, of a tree in which nothing counts as ready any more."""
+    now, wall = _clock.now(life.keeper.loop), life.keeper.performance.wall_time()
+    players = Players(status_of(one, ready=ready) for one in below(life))
+    state = life.state
+    if state is State.READY and life.groups:
+        state = _group_state(life, players)
+    begun, series = life.begun_at, life.series
+    backs_off = state is State.BACKING_OFF and series is not None
+    return PlayerStatus(
+        name=life.name,
+        path=life.path,
+        kind=kind_of(life.player),
+        state=state,
+        ready=ready and state in (State.READY, State.DEGRADED),
+        since=wall - (now - life.since),
+        uptime=None if begun is None else max(0.0, now - begun),
+        restarts=life.restarts,
+        next_restart_in=max(0.0, life.since + series.delay - now) if series and backs_off else None,
+        error=life.error,
+        details=dict(life.details or {}),
+        players=players,
+    )
+
+
+def _group_state(life: Life, players: Players) -> State:
+    if any(group.stopping and not group.over for group in life.groups or ()):
+        return State.STOPPING
+    fine = (State.STOPPED, State.SKIPPED)
+    all_fine = all(player.ready or player.state in fine for player in players)
+    return State.READY if all_fine else State.DEGRADED

@@ -1,0 +1,49 @@
+"""The service: its players, and who stops before whom."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from orchestra import Conductor, ExponentialBackoff, restarting
+from orchestra.servers import ServerPlayer
+
+from .api import Api
+from .desk import Desk
+from .rows import Rows
+from .settings import Settings
+from .store import Store
+from .troubled import flaky, stuck
+from .visitors import Visitors
+from .worker import Worker
+
+
+def conductor_of(
+    settings: Settings, desk: Desk, rows: Rows, visitors: Visitors | None = None
+) -> Conductor:
+    """All players of the service, put together.
+
+    `after` makes `store` start first and stop last. So nothing that was accepted is lost: first the
+    API closes, then the worker does what waits, then the store writes the last rows.
+    """
+    jobs = Conductor(
+        {
+            "store": Store(desk, rows),
+            "worker": Worker(desk),
+            "flaky": restarting(
+                partial(flaky, lasts=8 if visitors is None else 0.4),
+                ExponentialBackoff(initial=0.2, max_delay=5),
+            ),
+        },
+        after={"worker": ["store"]},
+    )
+    api = Api(desk, rows, describe=lambda: service.status())
+    service = Conductor(
+        {"jobs": jobs, "web": ServerPlayer(api.app(), port=settings.port)},
+        after={"web": ["jobs"]},
+        timeout=5,
+    )
+    if visitors is not None:
+        service.add("visitors", visitors)
+    if settings.stuck:
+        service.add("stuck", stuck)
+    return service

@@ -1,0 +1,41 @@
+"""A forked child that gets the same Ctrl-C, by os.fork or by multiprocessing."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sys
+
+from orchestra import Conductor, Context, run
+
+
+def child() -> None:
+    print("child", flush=True)
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        print("child interrupted", flush=True)
+
+
+async def worker(ctx: Context) -> None:
+    if "fork" in sys.argv:
+        pid = os.fork()
+        if not pid:
+            child()
+            os._exit(0)
+        wait = lambda: os.waitpid(pid, 0)  # noqa: E731
+    else:
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        wait = process.join
+    print("ready", flush=True)
+    await ctx.wait()
+    wait()
+    print("asked", flush=True)
+    # Until the test has had its say, a second signal would cut this off.
+    await asyncio.to_thread(sys.stdin.readline)
+    print("stopped", flush=True)
+
+
+run(Conductor({"worker": worker}, timeout=600))

@@ -1,0 +1,15 @@
+"""Hears of a terminal that is gone, if it is told to."""
+
+import signal
+import sys
+
+from orchestra import Context, run
+
+
+async def worker(ctx: Context) -> None:
+    print("ready", flush=True)
+    await ctx.wait()
+    print(f"asked: {ctx.reason}", flush=True)
+
+
+run(worker, signals=(signal.SIGHUP, signal.SIGTERM) if "heard" in sys.argv else (signal.SIGTERM,))
