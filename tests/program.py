@@ -17,7 +17,7 @@ class Program:
 
     def __init__(self, name: str, *args: object, stderr: Any = None) -> None:
         self.lines: list[str] = []
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, args)],
             stdin=subprocess.PIPE,

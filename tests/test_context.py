@@ -20,12 +20,14 @@ from hypothesis import strategies as st
 from groups import turns
 from orchestra import Context
 from orchestra.context import GroupContext
-from orchestra.testing import VirtualLoop, run_virtual
+from orchestra.testing import run_virtual
 from virtual import start, until, virtual_loop
 
 NONSENSE = [-1, math.nan, "5", None, True, 1j, 10**400]
 
-in_each_loop = pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+in_each_loop = pytest.mark.parametrize(
+    "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop]
+)
 
 
 def run_in(loop_factory: Callable[[], asyncio.AbstractEventLoop], main: Any) -> Any:
@@ -153,7 +155,9 @@ def test_any_tree_agrees_with_the_rule(data: st.DataObject) -> None:
     for number, (index, within) in enumerate(cancels):
         contexts[index].cancel(number, within=within)
     for index, ctx in enumerate(contexts):
-        seen = [(number, within) for number, (at, within) in enumerate(cancels) if at in line[index]]
+        seen = [
+            (number, within) for number, (at, within) in enumerate(cancels) if at in line[index]
+        ]
         assert ctx.done() == bool(seen)
         assert ctx.reason == (seen[0][0] if seen else None)
         if seen:
@@ -408,13 +412,18 @@ def test_a_timer_set_from_a_thread_finds_its_context_gone() -> None:
 
 @pytest.mark.virtual_time
 async def test_a_timer_that_fires_as_its_context_goes_is_harmless() -> None:
-    """A timeout that is over for nobody ends nothing."""
+    """A timeout that is over in the moment in which a thread drops the child ends nothing."""
     root = Context()
+
+    def drop() -> None:
+        thread = threading.Thread(target=held.clear)
+        thread.start()
+        thread.join()
+
+    asyncio.get_running_loop().call_at(5, drop)
     held = [root.child(timeout=5)]
-    loop = asyncio.get_running_loop()
-    loop.call_at(5, held.clear)  # in the same pass as the timer, after it was found due
-    loop.call_at(5 - 1e-10, lambda: None)
     await asyncio.sleep(10)
+    assert not held
     assert not root.done()
 
 
@@ -539,7 +548,8 @@ async def test_waiting_works_in_a_task_that_is_written_in_python() -> None:
     ctx = Context()
     loop = asyncio.get_running_loop()
     waits, cancelled = (
-        asyncio.tasks._PyTask(ctx.wait(), loop=loop) for _ in range(2)  # type: ignore[attr-defined]
+        asyncio.tasks._PyTask(ctx.wait(), loop=loop)
+        for _ in range(2)  # type: ignore[attr-defined]
     )
     await asyncio.sleep(0)
     cancelled.cancel()
@@ -550,27 +560,974 @@ async def test_waiting_works_in_a_task_that_is_written_in_python() -> None:
         await cancelled
 
 
-@pytest.mark.virtual_time
-async def test_one_who_ends_the_loop_does_not_keep_the_others() -> None:
-    """A `SystemExit` out of one who was woken goes its way after the others have been woken."""
+def test_one_who_ends_the_loop_does_not_keep_the_others() -> None:
+    """A `SystemExit` out of one who was woken goes its way, and the others are woken all the same."""
     ctx = Context()
 
     async def leave() -> None:
         await ctx.wait()
         raise SystemExit(3)
 
-    async def go_on() -> bool:
-        await ctx.wait()
-        return True
-
-    main = VirtualLoop()
+    loop = asyncio.new_event_loop()
     try:
-        before, leaver, after = (main.create_task(one()) for one in (go_on, leave, go_on))
-        main.call_later(1, ctx.cancel)
+        before, leaver, after = (loop.create_task(one) for one in (ctx.wait(), leave(), ctx.wait()))
+        loop.call_soon(ctx.cancel)
         with pytest.raises(SystemExit):
-            main.run_until_complete(after)
-        assert before.result()
-        assert main.run_until_complete(after)
+            loop.run_until_complete(after)
+        loop.run_until_complete(asyncio.wait([before, after]))
         assert isinstance(leaver.exception(), SystemExit)
     finally:
-        main.close()
+        loop.close()
+
+
+# Sleeping
+
+
+@pytest.mark.virtual_time
+async def test_sleep_tells_whether_it_slept_it_all() -> None:
+    """A sleep is True when it took all its time, and False as soon as the context is done."""
+    ctx = Context()
+    loop = asyncio.get_running_loop()
+    assert await ctx.sleep(60)
+    assert loop.time() == 60
+    loop.call_later(30, ctx.cancel)
+    assert not await ctx.sleep(60)
+    assert loop.time() == 90
+    assert not await ctx.sleep(60)
+    assert loop.time() == 90
+
+
+@pytest.mark.virtual_time
+async def test_a_loop_that_sleeps_stops_gracefully() -> None:
+    """`while await ctx.sleep(60): tick()` ticks every minute until the context is done."""
+    ctx = Context()
+    ticks = []
+    asyncio.get_running_loop().call_later(200, ctx.cancel)
+    while await ctx.sleep(60):
+        ticks.append(asyncio.get_running_loop().time())
+    assert ticks == [60, 120, 180]
+    assert asyncio.get_running_loop().time() == 200
+
+
+@pytest.mark.virtual_time
+async def test_a_sleep_that_ends_as_its_context_does_is_not_slept() -> None:
+    """Done in the very moment in which the sleep is over, it is time to stop."""
+    for cancel_first in (True, False):
+        ctx = Context()
+        loop = asyncio.get_running_loop()
+        if cancel_first:
+            loop.call_later(60, ctx.cancel)
+        sleeping = asyncio.create_task(ctx.sleep(60))
+        await asyncio.sleep(0)
+        if not cancel_first:
+            loop.call_later(60, ctx.cancel)
+        await asyncio.wait([sleeping])
+        assert ctx.done()
+        assert sleeping.result() is not cancel_first
+
+
+@pytest.mark.virtual_time
+async def test_a_sleep_of_0_lets_the_others_have_their_turn() -> None:
+    """No time is slept all at once, but in a turn of its own."""
+    ctx = Context()
+    others = []
+    asyncio.get_running_loop().call_soon(others.append, 1)
+    assert await ctx.sleep(0)
+    assert others
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("delay", [math.inf, 1e300])
+async def test_a_sleep_may_be_for_ever(delay: float) -> None:
+    """A sleep without an end is one until the context is done."""
+    ctx = Context()
+    asyncio.get_running_loop().call_later(1e6, ctx.cancel)
+    assert not await ctx.sleep(delay)
+
+
+@pytest.mark.virtual_time
+async def test_a_sleep_that_is_cancelled_leaves_no_trace() -> None:
+    """A cancelled sleep goes with its timer."""
+    ctx = Context()
+    task = asyncio.create_task(ctx.sleep(3600))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not ctx._waiters
+    assert all(timer.cancelled() for timer in virtual_loop()._scheduled)
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("delay", NONSENSE)
+async def test_a_nonsense_sleep_is_refused(delay: Any) -> None:
+    """A delay that is no number of seconds is a `ValueError`, also once the context is done."""
+    ctx = Context()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="delay must be a number of seconds"):
+            await ctx.sleep(delay)
+        ctx.cancel()
+
+
+@in_each_loop
+def test_sleeping_works_in_real_loops(loop_factory: Any) -> None:
+    """A short sleep is slept, a long one is ended by a thread."""
+
+    async def main() -> None:
+        ctx = Context()
+        assert await ctx.sleep(0.001)
+        thread = threading.Timer(0.01, ctx.cancel)
+        thread.start()
+        assert not await ctx.sleep(3600)
+        thread.join()
+
+    run_in(loop_factory, main)
+
+
+# In threads
+
+
+def test_a_thread_waits_until_it_is_done() -> None:
+    """`wait_sync` returns True when the context is done, and at once if it is already."""
+
+    async def main() -> None:
+        ctx = Context()
+        got: list[tuple[bool, float]] = []
+        loop = virtual_loop()
+
+        def work() -> None:
+            for _ in range(2):
+                got.append((ctx.wait_sync(), loop.time()))
+
+        thread = start(work)
+        loop.call_later(3600, ctx.cancel)
+        await asyncio.sleep(3700)
+        thread.join()
+        assert [done for done, _ in got] == [True, True]
+        assert 3600 <= got[0][1] < 3660
+        assert not ctx._waiters
+
+    run_virtual(main)
+
+
+def test_a_thread_that_waits_for_a_while_stops_gracefully() -> None:
+    """`while not ctx.wait_sync(60): tick()` ticks every minute until the context is done."""
+
+    async def main() -> None:
+        ctx = Context()
+        ticks = []
+        ctx.bind()
+
+        def work() -> None:
+            while not ctx.wait_sync(60):
+                ticks.append(1)
+
+        thread = start(work)
+        await asyncio.sleep(200)
+        ctx.cancel()
+        await asyncio.to_thread(thread.join)
+        assert len(ticks) == 3
+
+    run_virtual(main)
+
+
+def test_a_thread_waits_no_longer_than_the_timeout_above_it() -> None:
+    """A thread sees its context end by its own time."""
+
+    async def main() -> None:
+        ctx = Context().child(timeout=60)
+        assert await asyncio.to_thread(ctx.wait_sync, 3600)
+        assert 60 <= asyncio.get_running_loop().time() < 120
+        assert isinstance(ctx.reason, TimeoutError)
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e300, 10**12])
+def test_a_thread_may_wait_for_ever(timeout: float) -> None:
+    """Also a wait that is longer than a lock can take ends when the context is done."""
+    ctx = Context()
+    timer = threading.Timer(0.01, ctx.cancel)
+    timer.start()
+    assert ctx.wait_sync(timeout)
+    timer.join()
+
+
+@pytest.mark.parametrize("timeout", [one for one in NONSENSE if one is not None])
+def test_a_nonsense_wait_is_refused(timeout: Any) -> None:
+    """A timeout that is no number of seconds is a `ValueError`."""
+    with pytest.raises(ValueError, match="timeout must be a number of seconds"):
+        Context().wait_sync(timeout)
+
+
+@in_each_loop
+def test_the_thread_of_a_running_loop_must_not_wait(loop_factory: Any) -> None:
+    """A wait that would block the loop is a `RuntimeError`, even where it would be over at once."""
+
+    async def main() -> None:
+        ctx = Context()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="would block the running loop"):
+                ctx.wait_sync(0)
+            ctx.cancel()
+
+    run_in(loop_factory, main)
+
+
+@in_each_loop
+def test_a_thread_may_cancel(loop_factory: Any) -> None:
+    """A cancel from another thread wakes coroutines of several loops, and threads."""
+
+    async def main() -> None:
+        ctx = Context()
+        woken: list[str] = []
+
+        async def other() -> None:
+            await ctx.wait()
+            woken.append("loop")
+
+        def thread() -> None:
+            ctx.wait_sync()
+            woken.append("thread")
+
+        work = [lambda: asyncio.run(other()), thread, lambda: asyncio.run(other())]
+        threads = [threading.Thread(target=one) for one in work]
+        for one in threads:
+            one.start()
+        await until(lambda: len(waiting_at(ctx)) == 3)
+        canceller = threading.Thread(
+            target=ctx.cancel, args=("by a thread",), kwargs={"within": 60}
+        )
+        asyncio.get_running_loop().call_soon(canceller.start)
+        await ctx.wait()
+        assert ctx.reason == "by a thread"
+        assert 50 < (ctx.remaining() or 0) <= 60
+        for one in (*threads, canceller):
+            await asyncio.to_thread(one.join)
+        assert sorted(woken) == ["loop", "loop", "thread"]
+
+    run_in(loop_factory, main)
+
+
+def waiting_at(ctx: Context) -> list[Any]:
+    waiters = ctx._waiters
+    return [] if waiters is None else list(waiters) if type(waiters) is dict else [waiters]
+
+
+@in_each_loop
+def test_time_given_by_a_thread_counts_from_that_moment(loop_factory: Any) -> None:
+    """A loop that has been idle for a while does not take it off the time to stop."""
+
+    async def main() -> None:
+        ctx = Context()
+
+        def cancel() -> None:
+            time.sleep(0.3)
+            ctx.cancel(within=60)
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        await ctx.wait()
+        thread.join()
+        assert 59.8 < (ctx.remaining() or 0) <= 60
+
+    run_in(loop_factory, main)
+
+
+def test_no_wakeup_is_lost_in_a_race() -> None:
+    """However waiting and cancelling meet, everybody who waits goes on."""
+
+    async def main() -> None:
+        for _ in range(200):
+            ctx = Context()
+            barrier = threading.Barrier(3)
+
+            def cancel(ctx: Context = ctx, barrier: threading.Barrier = barrier) -> None:
+                barrier.wait()
+                ctx.cancel()
+
+            def wait(ctx: Context = ctx, barrier: threading.Barrier = barrier) -> None:
+                barrier.wait()
+                assert ctx.wait_sync(30)
+
+            async with asyncio.TaskGroup() as group:
+                for work in (cancel, wait):
+                    group.create_task(asyncio.to_thread(work))
+                await asyncio.to_thread(barrier.wait)
+                group.create_task(ctx.wait())
+                group.create_task(ctx.sleep(30))
+
+    asyncio.run(main())
+
+
+def test_done_between_the_question_and_the_wait_is_seen() -> None:
+    """A context that another thread ends just before the waiter is in place does not let it wait."""
+
+    class Late(Context):
+        __slots__ = ()
+
+        def _add(self, waiter: Any) -> None:
+            self.cancel()
+            super()._add(waiter)
+
+    async def main() -> None:
+        await Late().wait()
+        assert not await Late().sleep(3600)
+        assert await asyncio.to_thread(Late().wait_sync)
+
+    run_virtual(main)
+
+
+def test_threads_may_make_children_while_it_ends() -> None:
+    """Each child that a thread makes meanwhile is done, whenever it was made."""
+    for _ in range(20):
+        root = Context()
+        children: list[Context] = []
+        begun = threading.Barrier(2)
+
+        def work(
+            root: Context = root,
+            children: list[Context] = children,
+            begun: threading.Barrier = begun,
+        ) -> None:
+            begun.wait()
+            while not root.done():
+                children.append(root.child())
+            children.append(root.child())
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        begun.wait()
+        time.sleep(0.0005)
+        root.cancel("enough")
+        thread.join()
+        assert {child.reason for child in children} == {"enough"}
+
+
+# From signal handlers
+
+
+@contextlib.contextmanager
+def handled(handler: Callable[[], object]) -> Iterator[None]:
+    before = signal.signal(signal.SIGUSR1, lambda *_: handler())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@in_each_loop
+def test_a_signal_handler_may_cancel(loop_factory: Any) -> None:
+    """A cancel in a signal handler wakes who waits in the loop that it has interrupted."""
+
+    async def main() -> None:
+        ctx = Context()
+        with handled(lambda: ctx.cancel("a signal", within=60)):
+            asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGUSR1)
+            await ctx.wait()
+        assert ctx.reason == "a signal"
+        assert 50 < (ctx.remaining() or 0) <= 60
+
+    run_in(loop_factory, main)
+
+
+def test_a_signal_handler_may_cancel_what_its_thread_waits_for() -> None:
+    """The main thread goes on that waits for the context which the handler ends."""
+    ctx = Context()
+    with handled(ctx.cancel):
+        main = threading.main_thread().ident
+        assert main is not None
+        timer = threading.Timer(0.02, signal.pthread_kill, (main, signal.SIGUSR1))
+        timer.start()
+        assert ctx.wait_sync(30)
+        timer.join()
+
+
+def test_a_signal_handler_that_raises_ends_the_wait() -> None:
+    """An interrupted wait leaves no trace."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    ctx = Context()
+    with handled(interrupt):
+        main = threading.main_thread().ident
+        assert main is not None
+        timer = threading.Timer(0.02, signal.pthread_kill, (main, signal.SIGUSR1))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            ctx.wait_sync(30)
+        timer.join()
+    assert not ctx._waiters
+
+
+def test_a_signal_handler_may_cancel_in_the_middle_of_anything() -> None:
+    """A handler does not wait for the thread that it has interrupted, whatever that was at."""
+    root = Context()
+
+    class Interrupted:
+        """Waits at a context, and lets the signal come while that is being ended."""
+
+        def end(self, woken: list[Any]) -> None:
+            signal.raise_signal(signal.SIGUSR1)
+            seen.append((root.reason, children[-1].reason))
+
+    seen: list[Any] = []
+    children = [root.child() for _ in range(3)]
+    root._add(Interrupted())
+    with handled(lambda: root.cancel("the handler", within=60)):
+        root.cancel("the program", within=3600)
+    assert seen == [("the program", "the program")]
+    assert {one.reason for one in (root, *children)} == {"the program"}
+    assert all(50 < (one.remaining() or 0) <= 60 for one in (root, *children))
+
+
+def test_signals_at_any_moment_leave_a_sound_tree() -> None:
+    """Handlers that cancel between any two steps of the main thread neither hang it nor lose an end."""
+    contexts: list[Context] = []
+
+    def cancel(*_: object) -> None:
+        for ctx in contexts[-1:]:
+            ctx.cancel("a signal")
+
+    before = signal.signal(signal.SIGALRM, cancel)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    try:
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            root = Context()
+            contexts[:] = [root]
+            children = [root.child(), root.child(timeout=60), root.child().child()]
+            root.wait_sync(0)
+            root.cancel("the program")
+            assert {one.reason for one in (root, *children)} in ({"a signal"}, {"the program"})
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+# Interrupting
+
+
+@pytest.mark.virtual_time
+async def test_a_body_is_interrupted_when_it_is_done() -> None:
+    """`interrupt` cancels its body when the context is done, and leaves quietly."""
+    ctx = Context()
+    asyncio.get_running_loop().call_later(5, ctx.cancel)
+    async with ctx.interrupt():
+        await asyncio.sleep(3600)
+        raise AssertionError
+    assert asyncio.get_running_loop().time() == 5
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+    await asyncio.sleep(1)
+    assert not ctx._waiters
+
+
+@pytest.mark.virtual_time
+async def test_a_body_that_ends_first_is_not_interrupted() -> None:
+    """Once its body is left, an interrupt does nothing more."""
+    ctx = Context()
+    async with ctx.interrupt():
+        await asyncio.sleep(1)
+    ctx.cancel()
+    await asyncio.sleep(1)
+
+
+@pytest.mark.virtual_time
+async def test_a_body_that_ends_in_the_same_turn_is_not_interrupted() -> None:
+    """A context that is done in the last step of the body comes too late."""
+    ctx = Context()
+    async with ctx.interrupt():
+        await asyncio.sleep(1)
+        ctx.cancel()
+    await asyncio.sleep(1)
+
+
+@pytest.mark.virtual_time
+async def test_a_body_begun_after_the_end_is_interrupted_where_it_first_waits() -> None:
+    """When the context is done already, the body gets as far as its first wait."""
+    ctx = Context()
+    ctx.cancel()
+    steps = []
+    async with ctx.interrupt():
+        steps.append("begun")
+        await asyncio.sleep(1)
+        steps.append("waited")
+    async with ctx.interrupt():
+        steps.append("nothing to wait for")
+    await asyncio.sleep(1)
+    assert steps == ["begun", "nothing to wait for"]
+
+
+@pytest.mark.virtual_time
+async def test_what_a_body_raises_comes_out() -> None:
+    """An exception of the body comes out, also one that its cleaning up raises."""
+    ctx = Context()
+    with pytest.raises(LookupError):
+        async with ctx.interrupt():
+            raise LookupError
+    asyncio.get_running_loop().call_later(5, ctx.cancel)
+    with pytest.raises(LookupError):
+        async with ctx.interrupt():
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                raise LookupError
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.virtual_time
+async def test_a_body_may_swallow_the_interrupt() -> None:
+    """A body that catches the cancellation goes on, and is not cancelled a second time."""
+    ctx = Context()
+    asyncio.get_running_loop().call_later(5, ctx.cancel)
+    async with ctx.interrupt():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        await asyncio.sleep(10)
+    assert asyncio.get_running_loop().time() == 15
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.virtual_time
+async def test_a_cancellation_from_elsewhere_passes_through() -> None:
+    """Only its own cancellation is swallowed."""
+    ctx = Context()
+    left = []
+
+    async def body() -> None:
+        async with ctx.interrupt():
+            await asyncio.sleep(3600)
+        left.append("quietly")
+
+    task = asyncio.create_task(body())
+    await asyncio.sleep(1)
+    task.cancel("from elsewhere")
+    with pytest.raises(asyncio.CancelledError, match="from elsewhere"):
+        await task
+    assert not left
+    assert not ctx._waiters
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("order", ["outside first", "context first", "while it cleans up"])
+async def test_a_cancellation_from_elsewhere_at_the_same_moment_is_obeyed(order: str) -> None:
+    """With a cancellation from elsewhere on top of its own, the interrupt does not swallow it."""
+    ctx = Context()
+    left = []
+
+    async def body() -> None:
+        async with ctx.interrupt():
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                await asyncio.sleep(1)
+        left.append("quietly")
+
+    task = asyncio.create_task(body())
+    await asyncio.sleep(1)
+    if order == "outside first":
+        task.cancel()
+        ctx.cancel()
+    else:
+        ctx.cancel()
+        if order == "while it cleans up":
+            await asyncio.sleep(0.5)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not left
+    assert task.cancelling() == 1
+
+
+@pytest.mark.virtual_time
+async def test_a_cancellation_swallowed_before_does_not_confuse_it() -> None:
+    """In a task that has survived a cancellation, an interrupt still tells its own apart."""
+    ctx = Context()
+
+    async def body() -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        async with ctx.interrupt():
+            await asyncio.sleep(3600)
+        return "left quietly"
+
+    task = asyncio.create_task(body())
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.sleep(1)
+    ctx.cancel()
+    assert await task == "left quietly"
+
+
+@pytest.mark.virtual_time
+async def test_nested_interrupts_of_one_context_leave_together() -> None:
+    """The body of the outer one does not go on after the inner one."""
+    ctx = Context()
+    asyncio.get_running_loop().call_later(5, ctx.cancel)
+    async with ctx.interrupt():
+        async with ctx.interrupt():
+            await asyncio.sleep(3600)
+        raise AssertionError
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+    assert asyncio.get_running_loop().time() == 5
+
+
+@pytest.mark.virtual_time
+async def test_of_nested_interrupts_only_the_one_that_is_done_leaves() -> None:
+    """An inner context that is done interrupts its own body only, an outer one both."""
+    outer = Context()
+    loop = asyncio.get_running_loop()
+    async with outer.interrupt():
+        inner = outer.child()
+        loop.call_later(5, inner.cancel)
+        async with inner.interrupt():
+            await asyncio.sleep(3600)
+        assert loop.time() == 5
+        loop.call_later(5, outer.cancel)
+        async with Context().interrupt():
+            await asyncio.sleep(3600)
+        raise AssertionError
+    assert loop.time() == 10
+    assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
+
+
+@pytest.mark.virtual_time
+async def test_an_interrupt_goes_together_with_timeouts_and_groups() -> None:
+    """Timeouts and task groups inside of the body, or around it, keep their meaning."""
+    ctx = Context()
+    loop = asyncio.get_running_loop()
+    with pytest.raises(TimeoutError):
+        async with ctx.interrupt(), asyncio.timeout(5):
+            await asyncio.sleep(3600)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5), ctx.interrupt():
+            await asyncio.sleep(3600)
+    loop.call_later(5, ctx.cancel)
+    async with asyncio.timeout(3600), ctx.interrupt(), asyncio.timeout(3600):
+        async with asyncio.TaskGroup() as group:
+            sleeping = group.create_task(asyncio.sleep(3600))
+            await asyncio.sleep(3600)
+        raise AssertionError
+    assert sleeping.cancelled()
+    assert loop.time() == 15
+
+
+@in_each_loop
+def test_a_thread_may_interrupt(loop_factory: Any) -> None:
+    """A context that a thread ends interrupts bodies in the loop."""
+
+    async def main() -> None:
+        ctx = Context()
+        thread = threading.Timer(0.01, ctx.cancel)
+        thread.start()
+        async with ctx.interrupt():
+            await asyncio.sleep(3600)
+        thread.join()
+
+    run_in(loop_factory, main)
+
+
+@pytest.mark.virtual_time
+async def test_an_interrupt_needs_a_task() -> None:
+    """Where there is no task to be cancelled, `interrupt` says so."""
+    entering = Context().interrupt().__aenter__()
+    raised: list[BaseException] = []
+
+    def outside_of_tasks() -> None:
+        try:
+            entering.send(None)  # type: ignore[attr-defined]
+        except RuntimeError as error:
+            raised.append(error)
+
+    asyncio.get_running_loop().call_soon(outside_of_tasks)
+    await asyncio.sleep(1)
+    assert "inside of a task" in str(raised[0])
+
+
+# Items until it is done
+
+
+class Source:
+    """Numbers, one a second; says when it is closed."""
+
+    def __init__(self, most: float = math.inf) -> None:
+        self.most = most
+        self.closed = 0
+
+    async def numbers(self) -> AsyncIterator[int]:
+        number = 0
+        try:
+            while number < self.most:
+                await asyncio.sleep(1)
+                yield number
+                number += 1
+        finally:
+            await asyncio.sleep(0)
+            self.closed += 1
+
+
+@pytest.mark.virtual_time
+async def test_items_come_until_it_is_done() -> None:
+    """`until_done` gives the items of its source, ends when the context is done, and closes it."""
+    ctx = Context()
+    source = Source()
+    asyncio.get_running_loop().call_later(3.5, ctx.cancel)
+    assert [number async for number in ctx.until_done(source.numbers())] == [0, 1, 2]
+    assert source.closed == 1
+    assert asyncio.get_running_loop().time() == 3.5
+    assert not ctx.performance
+
+
+@pytest.mark.virtual_time
+async def test_items_end_with_their_source() -> None:
+    """A source that has no more ends the loop before the context does."""
+    ctx = Context()
+    source = Source(most=2)
+    assert [number async for number in ctx.until_done(source.numbers())] == [0, 1]
+    assert source.closed == 1
+    assert not ctx.done()
+
+
+@pytest.mark.virtual_time
+async def test_an_item_that_is_none_is_an_item() -> None:
+    """Any value may be an item."""
+
+    async def values() -> AsyncIterator[object]:
+        for value in (None, False, 0, StopAsyncIteration):
+            yield value
+
+    got = [value async for value in Context().until_done(values())]
+    assert got == [None, False, 0, StopAsyncIteration]
+
+
+@pytest.mark.virtual_time
+async def test_nothing_is_asked_of_a_source_after_the_end() -> None:
+    """When the context is done already there are no items, and the source is closed all the same."""
+    ctx = Context()
+    ctx.cancel()
+
+    class Closed(Source):
+        def __aiter__(self) -> "Closed":
+            return self
+
+        async def __anext__(self) -> int:
+            raise AssertionError
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    source = Closed()
+    assert [number async for number in ctx.until_done(source)] == []
+    assert source.closed == 1
+
+
+@pytest.mark.virtual_time
+async def test_a_consumer_is_not_interrupted() -> None:
+    """What is done with an item is brought to its end, and after that there is no other."""
+    ctx = Context()
+    asyncio.get_running_loop().call_later(1.5, ctx.cancel)
+    handled = []
+    async for number in ctx.until_done(Source().numbers()):
+        await asyncio.sleep(10)
+        handled.append(number)
+    assert handled == [0]
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("leave", ["raise", "break", "cancel"])
+async def test_a_source_is_closed_when_its_consumer_leaves(leave: str) -> None:
+    """A consumer that raises, breaks or is cancelled leaves no open source."""
+    source = Source()
+
+    async def consume() -> None:
+        async for _ in Context().until_done(source.numbers()):
+            if leave == "raise":
+                raise LookupError
+            if leave == "break":
+                return
+            await asyncio.sleep(3600)
+
+    task = asyncio.create_task(consume())
+    await asyncio.sleep(2)
+    task.cancel()
+    await asyncio.wait([task])
+    await turns()
+    assert source.closed == 1
+
+
+@pytest.mark.virtual_time
+async def test_a_source_may_be_closed_by_hand() -> None:
+    """What `until_done` gives can be closed, and closes its source before that returns."""
+    source = Source()
+    with pytest.raises(LookupError):
+        async with contextlib.aclosing(Context().until_done(source.numbers())) as numbers:
+            async for _ in numbers:
+                raise LookupError
+    assert source.closed == 1
+
+
+@pytest.mark.virtual_time
+async def test_what_a_source_raises_comes_out() -> None:
+    """An error of the source ends the loop with that error."""
+
+    async def broken() -> AsyncIterator[int]:
+        yield 1
+        raise LookupError("broken")
+
+    got = []
+    with pytest.raises(LookupError, match="broken"):
+        async for number in Context().until_done(broken()):
+            got.append(number)
+    assert got == [1]
+
+
+@pytest.mark.virtual_time
+async def test_a_source_that_can_not_be_closed_is_left_alone() -> None:
+    """An iterator without `aclose` is a source as well."""
+
+    class Ticks:
+        def __aiter__(self) -> "Ticks":
+            return self
+
+        async def __anext__(self) -> float:
+            await asyncio.sleep(1)
+            return asyncio.get_running_loop().time()
+
+    ctx = Context()
+    asyncio.get_running_loop().call_later(2.5, ctx.cancel)
+    assert [tick async for tick in ctx.until_done(Ticks())] == [1, 2]
+
+
+@pytest.mark.virtual_time
+async def test_an_item_that_a_source_saves_from_its_end_is_not_lost() -> None:
+    """An item that the source still gives when it is interrupted is given on."""
+
+    async def saving() -> AsyncIterator[str]:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            yield "saved"
+
+    ctx = Context()
+    asyncio.get_running_loop().call_later(5, ctx.cancel)
+    assert [item async for item in ctx.until_done(saving())] == ["saved"]
+
+
+# Whose it is
+
+
+class Seat:
+    """Somebody whom a context belongs to."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.heard: list[Any] = []
+        self.performance: Any = None
+
+    def on_ready(self, context: Context, details: dict[str, object]) -> None:
+        self.heard.append((context, details))
+
+    def on_heartbeat(self) -> None:
+        self.heard.append("heartbeat")
+
+    def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
+        self.heard.append((context, locate()))
+
+
+def test_a_context_of_nobody_has_no_path() -> None:
+    """A context that belongs to no player has the path "", and says nothing to anyone."""
+    ctx = Context().child()
+    assert (ctx.path, ctx.performance, ctx.seat) == ("", None, None)
+    ctx.ready(port=80)
+    ctx.heartbeat()
+    ctx.locate(lambda: "here")
+
+
+def test_a_players_context_and_those_below_belong_to_it() -> None:
+    """What a player says through any context below its own is heard as its own."""
+    seat = Seat("api.worker")
+    seat.performance = object()
+    ctx = Context().of_player(seat)
+    below = ctx.child().child()
+    assert (below.path, below.performance) == ("api.worker", seat.performance)
+    below.ready(port=80)
+    ctx.ready()
+    below.heartbeat()
+    ctx.locate(lambda: "here")
+    assert seat.heard == [(ctx, {"port": 80}), (ctx, {}), "heartbeat", (ctx, "here")]
+
+
+def test_a_performance_takes_the_root_and_gives_it_back() -> None:
+    """All contexts of a tree belong to what plays over its root, for as long as it does."""
+    root = Context()
+    below = root.child().child()
+    seat = Seat("")
+    assert below.take_root(seat) is root
+    assert below.seat is seat
+    root.sit(None)
+    assert below.seat is None
+
+
+def test_a_run_that_is_over_ends_what_was_made_for_it() -> None:
+    """The context of a run is done when the run is, and so is all below it."""
+    lonely = Context().of_player(Seat("a"))
+    lonely.close()
+    lonely.close()
+    assert lonely.reason == "the run has ended"
+    ctx = Context().of_player(Seat("a"))
+    child = ctx.child()
+    ctx.close()
+    assert child.reason == "the run has ended"
+
+
+@pytest.mark.virtual_time
+async def test_the_end_of_a_run_wakes_who_waits_for_it() -> None:
+    """A task that a player has left behind sees the end of its run."""
+    ctx = Context().of_player(Seat("a"))
+    task = asyncio.create_task(ctx.wait())
+    await asyncio.sleep(0)
+    ctx.close()
+    await task
+
+
+@pytest.mark.virtual_time
+async def test_a_group_gives_its_players_their_share_of_the_time() -> None:
+    """Players have their group's budget, or a share of what is left above if that is less."""
+    parent = Context()
+    players = [Context().of_player(Seat(name)) for name in "ab"]
+    heard: list[float | None] = []
+    group = GroupContext(parent, 9.0, lambda: players, lambda: heard.append(group.remaining()))
+    assert group.loop is asyncio.get_running_loop()
+    parent.cancel("enough", within=100)
+    assert [one.remaining() for one in (group, *players)] == [9, 9, 9]
+    assert {one.reason for one in players} == {"enough"}
+    await turns()
+    parent.cancel(within=20)
+    await turns()
+    parent.cancel(within=5)
+    await turns()
+    assert heard == [9, 4.25]
+    assert players[0].remaining() == 4.25
+    assert group.deadline == 4.25
+
+
+@pytest.mark.virtual_time
+async def test_a_group_hears_of_its_end_before_its_players_do() -> None:
+    """When players wake up, their group has seen that they were asked."""
+    parent = Context()
+    order: list[str] = []
+    player = Context().of_player(Seat("a"))
+    GroupContext(parent, 9.0, lambda: [player], lambda: order.append("group"))
+    group = GroupContext(parent, 9.0, lambda: [player], lambda: order.append("group"))
+
+    async def play() -> None:
+        await player.wait()
+        order.append("player")
+
+    task = asyncio.create_task(play())
+    await asyncio.sleep(0)
+    group.end_by("enough", 3.0)
+    await task
+    assert order == ["group", "player"]
+    assert player.remaining() == 2.55

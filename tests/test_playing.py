@@ -1,6 +1,7 @@
 """Playing beside other code: `playing`, `playing_in_thread` and `play_until_signal`."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -396,15 +397,16 @@ def test_a_player_in_a_thread_that_has_ended_well() -> None:
         assert performance.status().state == "stopped"
 
 
-@pytest.mark.parametrize("player", [fails(OSError("gone")), ends()])
-def test_the_shortest_of_lives(player: Any) -> None:
+@pytest.mark.parametrize("fails_at_once", [True, False])
+def test_the_shortest_of_lives(fails_at_once: bool) -> None:
     """However fast the loop is over, its end is told once and rightly."""
+    step = fails(OSError("gone")) if fails_at_once else ends()
     for _ in range(50):
-        try:
-            with playing_in_thread(FakePlayer(player, signals_ready=True)):
-                pass
-        except OSError as error:
-            assert str(error) == "gone"
+        with contextlib.ExitStack() as expected:
+            if fails_at_once:
+                expected.enter_context(pytest.raises(OSError, match="gone"))
+            with playing_in_thread(FakePlayer(step, signals_ready=True)):
+                assert not fails_at_once
 
 
 def test_a_player_in_a_thread_that_fails_before_it_is_ready() -> None:
@@ -535,6 +537,7 @@ def test_a_loop_with_virtual_time() -> None:
     assert player.log[-1] == (HOUR, "ended")
 
 
+@pytest.mark.leaves_tasks("asyncio logs the exception of a task that ends the loop")
 def test_a_loop_that_is_ended_by_somebody_else() -> None:
     """The player stops gracefully, and what ended the loop is told."""
     player = FakePlayer()
@@ -568,15 +571,13 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
 
 def test_a_blocked_loop_in_a_thread(blocked: Callable[[], None]) -> None:
     """Leaving is bounded: the function is named as stuck, with its line."""
-    begun = threading.Event()
 
     async def blocker(ctx: Context) -> None:
-        await ctx.sleep(0)
-        begun.set()
+        await ctx.wait()
         blocked()
 
     with pytest.raises(StopTimeoutError) as info, playing_in_thread(blocker, timeout=0.05):
-        begun.wait()
+        pass
     assert info.value.left == info.value.abandoned == ("blocker",)
     assert "in blocker: blocked()" in info.value.stuck["blocker"]
 
@@ -602,18 +603,15 @@ def test_a_conductor_with_a_blocked_loop(blocked: Callable[[], None]) -> None:
 
 def test_a_body_that_fails_beside_a_blocked_loop(blocked: Callable[[], None]) -> None:
     """Its error and the stop timeout come together."""
-    begun = threading.Event()
 
     async def blocker(ctx: Context) -> None:
-        await ctx.sleep(0)
-        begun.set()
+        await ctx.wait()
         blocked()
 
     with (
         pytest.raises(ExceptionGroup) as info,
         playing_in_thread(Conductor({"a": blocker}, timeout=0)),
     ):
-        begun.wait()
         raise KeyError("body")
     assert [type(error) for error in info.value.exceptions] == [KeyError, ConductorError]
 
@@ -689,9 +687,10 @@ async def test_cancelling_it_cuts_everything_off(caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.virtual_time
+@pytest.mark.leaves_tasks("it swallows its cancellation")
 async def test_signals_ask_cut_off_and_then_do_nothing_more() -> None:
     """The second signal cuts off at once; a third does not end the process."""
-    player = FakePlayer(ignores_cancellation(until=20))
+    player = FakePlayer(ignores_cancellation())
     loop = asyncio.get_running_loop()
     for at in (2, 4, 6, 8):
         loop.call_at(at, signal.raise_signal, signal.SIGTERM)

@@ -104,8 +104,12 @@ class Group(Supervisor):
             raise failure
 
     def _start(self, players: Mapping[str, Player]) -> None:
+        prefix = f"{self.path}." if self.path else ""
         for name, player in players.items():
-            self._take_in(name, player)
+            self.lives[name] = Life(self, prefix + name, player)
+        self._pending = self._unready = len(players)
+        for name in self._plan.leftovers:
+            self._mind_leftover(name)
         if self._order is not None:
             previous: list[str] = []
             for name in players:
@@ -117,15 +121,12 @@ class Group(Supervisor):
             self._on_context()
         self._check_over()
 
-    def _take_in(self, name: str, player: Player) -> Life:
-        path = join(self.path, name)
-        life = self.lives[name] = Life(self, name, path, player)
-        known = self._plan.leftovers.get(name)
-        if known is not None and is_same(known[0], player):
-            life.leftover = known[1]
-        self._pending += 1
-        self._unready += 1
-        return life
+    def _mind_leftover(self, name: str) -> None:
+        """Tell a life of an earlier run of its player that was abandoned, and may still go on."""
+        player, task = self._plan.leftovers.get(name, (None, None))
+        life = self.lives.get(name)
+        if life is not None and player is not None and is_same(player, life.player):
+            life.leftover = task
 
     def _may_start(self, life: Life) -> bool:
         return self._order is None or self._order.may_start(life.name)
@@ -148,7 +149,10 @@ class Group(Supervisor):
         """Take in one more player, and start it."""
         self.refresh()
         before = list(self.lives)[-1:] if self._plan.ordered else []
-        life = self._take_in(name, player)
+        life = self.lives[name] = Life(self, join(self.path, name), player)
+        self._pending += 1
+        self._unready += 1
+        self._mind_leftover(name)
         if self._order is not None:
             self._order.add(name, before, [one for one in before if self.lives[one].was_ready])
         if self._may_start(life):
@@ -178,7 +182,7 @@ class Group(Supervisor):
         return again
 
     def _take_in_again(self, life: Life) -> Life:
-        again = self.lives[life.name] = Life(self, life.name, life.path, life.player)
+        again = self.lives[life.name] = Life(self, life.path, life.player)
         again.leftover = life.leftover
         again.restarts = life.restarts + 1
         again.was_ready = True  # for the group, which has counted it
@@ -198,10 +202,8 @@ class Group(Supervisor):
 
     def on_end(self, life: Life) -> None:
         self._pending -= 1
-        if life.leftover is not None:
-            self._plan.leftovers[life.name] = (life.player, life.leftover)
         heard = self._removing.get(life.name) if self._removing else None
-        if life.errors or life.left:
+        if life.errors is not None or life.left is not None or life.leftover is not None:
             self._take_note(life, heard)
         if not life.was_ready:
             life.was_ready = True
@@ -225,6 +227,8 @@ class Group(Supervisor):
             self.stop(f"{life.path} has ended")
 
     def _take_note(self, life: Life, heard: bool | None) -> None:
+        if life.leftover is not None:
+            self._plan.leftovers[life.name] = (life.player, life.leftover)
         if heard:
             return  # it comes out of `remove`
         for error in life.errors or ():

@@ -44,6 +44,11 @@ from .status import State
 Loop = asyncio.AbstractEventLoop
 
 
+# Read once, since a member of an enum is looked for at each reading.
+_WAITING, _STARTING, _READY = State.WAITING, State.STARTING, State.READY
+_STOPPING, _STOPPED = State.STOPPING, State.STOPPED
+
+
 class Keeper(Protocol):
     """Whom a life answers to: the group it plays in, or the performance for the root."""
 
@@ -87,7 +92,6 @@ class Life:
         "left",
         "leftover",
         "locate",
-        "name",
         "over",
         "path",
         "player",
@@ -106,13 +110,12 @@ class Life:
         "watchers",
     )
 
-    def __init__(self, keeper: Keeper, name: str, path: str, player: Player) -> None:
+    def __init__(self, keeper: Keeper, path: str, player: Player) -> None:
         self.keeper = keeper
-        self.name = name
         self.path = path
         self.player = player
         self.terms = terms_of(player)
-        self.state = State.WAITING
+        self.state = _WAITING
         self.since = 0.0
         self.ctx: Context | None = None  # of the run that counts; an abandoned one's is another
         self.task: asyncio.Task[None] | None = None
@@ -136,6 +139,11 @@ class Life:
         self.leftover: asyncio.Task[None] | None = None  # of an earlier run that was abandoned
         self.left: dict[str, str] | None = None  # who was cut off here, and where each was
         self.watchers: list[Callable[[Life], None]] | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in its group."""
+        return self.path.rpartition(".")[2]
 
     # The seat of its contexts
 
@@ -164,7 +172,7 @@ class Life:
         if self.leftover is not None:
             self._create_task(0.0)  # by way of `_begin`, which looks at what is left over
             return
-        self.state = State.STARTING
+        self.state = _STARTING
         self.since = self.begun_at = now
         if self.keeper.listening:
             self.keeper.emit(Started, self.path, self.restarts)
@@ -240,7 +248,7 @@ class Life:
 
     def settle(self, now: float) -> None:
         """Count it as ready, if it has started and does not signal that by itself."""
-        if self.state is State.STARTING and not self.terms.signals_ready:
+        if self.state is _STARTING and not self.terms.signals_ready:
             self._become_ready(now, implied=True)
 
     def _signal_ready(self, context: Context, details: dict[str, object]) -> None:
@@ -252,7 +260,7 @@ class Life:
 
     def _become_ready(self, now: float, *, implied: bool) -> None:
         keeper = self.keeper
-        self.state = State.READY
+        self.state = _READY
         self.since = self.ready_at = now
         if self.watch is not None:
             self.watch.ready()
@@ -289,6 +297,9 @@ class Life:
         error = None
         if caught is not None or self.blame is not None or self.reported is not None:
             error = self._judge(caught, asked)
+        elif self.stopping:
+            self._finish(None)  # as most often, and then there is nothing to decide
+            return None
         if not asked:
             ctx.close()
         return self._follow(error, asked)
@@ -343,17 +354,21 @@ class Life:
     def _finish(self, error: Exception | None) -> None:
         if error is not None:
             self._add_error(error)
+        keeper = self.keeper
         self.over = True
         self.begun_at = self.task = self.ctx = None
-        self.since = self.keeper.loop.time()
-        if self.errors:
+        self.since = keeper.loop.time()
+        if self.errors is not None:
             self.state = State.FAILED
             self.error = in_words(self.errors[0])
-        else:
-            self.state = State.SKIPPED if self.skipped else State.STOPPED
-        if self.keeper.listening or self.errors:
             self._tell_end()
-        self._end()
+        else:
+            self.state = State.SKIPPED if self.skipped else _STOPPED
+            if keeper.listening:
+                self._tell_end()
+        keeper.on_end(self)
+        if self.watchers is not None:
+            self._notify()
 
     def _tell_end(self) -> None:
         emit, path = self.keeper.emit, self.path
@@ -362,11 +377,6 @@ class Life:
                 emit(Failed, path, error, self.restarts, True)
         else:
             emit(Skipped if self.skipped else Stopped, path)
-
-    def _end(self) -> None:
-        self.keeper.on_end(self)
-        if self.watchers is not None:
-            self._notify()
 
     def report(self, error: Exception) -> None:
         """Take note of what a group in this run has to tell, that is cut off and can't raise it."""
@@ -394,7 +404,7 @@ class Life:
             return
         self.stopping = True
         state = self.state
-        if state is State.READY or state is State.STARTING:
+        if state is _READY or state is _STARTING:
             self._ask(reason, now)
         elif self.task is None:
             self._finish(None)
@@ -417,7 +427,7 @@ class Life:
         if self.blame is None:
             if self.watch is not None:
                 self._unwatch()
-            self.state = State.STOPPING
+            self.state = _STOPPING
             self.since = now
         if self.keeper.listening:
             self.keeper.emit(Stopping, self.path, reason)
@@ -467,7 +477,8 @@ class Life:
         self.over = True
         self.begun_at = None
         self.state, self.since = State.ABANDONED, self.keeper.loop.time()
-        self._end()
+        self.keeper.on_end(self)
+        self._notify()
 
     @property
     def due(self) -> float:

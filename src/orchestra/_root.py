@@ -44,7 +44,7 @@ class Root(Supervisor):
         above.sit(performance)
         budget = math.inf if bounded else limit
         self._context = GroupContext(above, budget, self._members, self._on_context)
-        self.life = Life(self, name, name, player)
+        self.life = Life(self, name, player)
         self.lives[name] = self.life
         performance.root = self
 

@@ -10,7 +10,7 @@ import asyncio
 import math
 import threading
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PENDING: Final = object()  # the reason of a context that is not done
+_NOBODY: Final[Sequence[Context]] = ()
 
 # Reentrant, since a signal handler may cancel in the middle of anything that this thread does.
 _lock = threading.RLock()
@@ -195,7 +196,7 @@ class Context:
 
     def _mark(
         self, reason: object, deadline: float, now: float, woken: list[Woken]
-    ) -> list[Context] | None:
+    ) -> Sequence[Context] | None:
         """Mark this one: those that are done with it, or None where it says nothing new."""
         first = self._reason is _PENDING
         if not first and deadline >= self._deadline:
@@ -213,7 +214,7 @@ class Context:
             elif waiters is not None:
                 cast(Waiting, waiters).end(woken)
         if self._children is None:
-            return []
+            return _NOBODY
         return [child for ref in list(self._children) if (child := ref()) is not None]
 
     def _limit(self, timeout: float) -> None:
@@ -355,8 +356,11 @@ class Context:
 
     def of_player(self, seat: Seat) -> Context:
         """A context for one run of a player below this one, done when somebody says so."""
-        context = Context()
+        context = Context.__new__(Context)  # what `__init__` does, in one go
         context._parent, context._seat, context._loop = self, seat, self._loop
+        context._reason = _PENDING
+        context._deadline = context._expires = math.inf
+        context._waiters = context._children = None
         return context
 
     @property
@@ -454,7 +458,7 @@ class GroupContext(Context):
 
     def _mark(
         self, reason: object, deadline: float, now: float, woken: list[Woken]
-    ) -> list[Context] | None:
+    ) -> Sequence[Context] | None:
         left = max(0.0, deadline - now)
         ends = len(woken)
         below = super()._mark(reason, now + min(self._budget, left * NESTED_SHARE), now, woken)

@@ -195,11 +195,7 @@ class Terms:
     watchdog: float | None = None
     backoff: Callable[[], Iterable[float]] | None = None
     always: bool = False
-
-    @property
-    def has_limits(self) -> bool:
-        """Whether a run has to be watched."""
-        return self.start_timeout is not None or self.watchdog is not None
+    has_limits: bool = False  # whether a run has to be watched
 
 
 _DEFAULT_TERMS: Final = Terms()
@@ -217,6 +213,7 @@ def terms_of(player: Player) -> Terms:
     if not (backoff is None or callable(backoff)):
         raise TypeError(f"{name_of(player)}.backoff must be a method, not {backoff!r}")
     return Terms(
+        has_limits=any(limit is not None for limit in limits.values()),
         signals_ready=bool(getattr(player, "signals_ready", False)),
         backoff=backoff,
         always=bool(getattr(player, "_restarts_always", False)),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 from orchestra import Conductor, Context, Performance, PermanentError, PlayerStatus, restarting
 from orchestra._root import Root
@@ -330,7 +332,8 @@ def play(scenario: Scenario, *, observed: bool = True) -> Record:
     logger.addHandler(handler)
     loop = VirtualLoop(patience=0.01)
     try:
-        loop.run_until_complete(stage.play())
+        with stage.observing_from_the_first_moment():
+            loop.run_until_complete(stage.play())
     except RuntimeError as error:
         record.faults.append(f"{loop.time():g}: {error}")
         for task in asyncio.all_tasks(loop):
@@ -443,8 +446,6 @@ class Stage:
         self._begin_to_play()
         await asyncio.sleep(0)
         self._performance = self._performance or self._ctx.performance
-        if self._observed and self._performance is not None and not self._record.scenario.supervised:
-            self._performance.subscribe(self._observe)
         timers = [
             self._loop.call_at(action.at, self._act, action)
             for action in self._record.scenario.actions
@@ -458,6 +459,20 @@ class Stage:
         if await self._check_the_end():
             await self._play_again()
             await self._check_what_is_left()
+
+    @contextlib.contextmanager
+    def observing_from_the_first_moment(self) -> Iterator[None]:
+        """A performance over a bare context is there to be observed only when it has begun."""
+        over = Performance.over
+
+        def observed(ctx: Context) -> Performance:
+            performance = over(ctx)
+            if self._observed and not self.tame:
+                performance.subscribe(self._observe)
+            return performance
+
+        with mock.patch.object(Performance, "over", observed):
+            yield
 
     def _begin_to_play(self) -> None:
         self._performance: Performance | None = None

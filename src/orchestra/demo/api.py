@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -27,6 +28,14 @@ GET  /           this page: {accepted} accepted, {waiting} of them not written y
 
 {players}
 """
+
+
+class Json(JSONResponse):
+    """JSON with an end of line, for those who read it in a terminal."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return super().render(content) + b"\n"
 
 
 class Api:
@@ -52,17 +61,17 @@ class Api:
         """202 is a promise: this job will be done, or at least written, whatever stops."""
         text = (await request.body()).decode(errors="replace")
         if not 0 < len(text) <= LONGEST:
-            return JSONResponse({"error": f"a job is a text of 1 to {LONGEST} characters"}, 400)
+            return Json({"error": f"a job is a text of 1 to {LONGEST} characters"}, 400)
         job = self.desk.accept(text)
         if job is None:
             busy = {"error": "too many jobs wait, try again"}
-            return JSONResponse(busy, 503, headers={"Retry-After": "1"})
-        return JSONResponse({"id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
+            return Json(busy, 503, headers={"Retry-After": "1"})
+        return Json({"id": job.id}, 202, headers={"Location": f"/jobs/{job.id}"})
 
     async def latest(self, request: Request) -> Response:
         """How many wait, and the last ones that are written."""
         rows = await asyncio.to_thread(self.rows.latest)
-        return JSONResponse({"waiting": self.desk.waiting(), "latest": rows})
+        return Json({"waiting": self.desk.waiting(), "latest": rows})
 
     async def show(self, request: Request) -> Response:
         """One job, whether it waits or is written."""
@@ -70,8 +79,8 @@ class Api:
         job = self.desk.find(number)
         found = await asyncio.to_thread(self.rows.find, number) if job is None else asdict(job)
         if found is None:
-            return JSONResponse({"error": f"there is no job {number}"}, 404)
-        return JSONResponse(found)
+            return Json({"error": f"there is no job {number}"}, 404)
+        return Json(found)
 
     async def about(self, request: Request) -> Response:
         """What there is, and how the players are."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from orchestra import Abandoned, CutOff, Event, Failed, Started, Stopped, Stopping
 
-WIDTH = 40
+WIDTH = 32
+"""Signs in a bar."""
 
 
 @dataclass
@@ -67,7 +68,7 @@ class Ending:
         for path, stop in sorted(players, key=lambda one: one[1].over or end):
             over = stop.over or end
             bar = _bar(stop.asked - begin, over - begin, end - begin)
-            line = f"{path:{longest}}  {over - stop.asked:5.2f} s  {bar}"
+            line = f"  {path:{longest}}  {over - stop.asked:5.2f} s  {bar}"
             yield f"{line}  {stop.remark}".rstrip()
 
     def _is_group(self, path: str) -> bool:

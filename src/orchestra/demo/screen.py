@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import time
@@ -17,6 +18,8 @@ class Screen:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal has every sign
         self.colours = stream.isatty() and not os.environ.get("NO_COLOR")
 
     def paint(self, text: str, colour: int) -> str:

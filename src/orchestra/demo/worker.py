@@ -10,7 +10,7 @@ from orchestra import Context
 from .desk import Desk, Job
 
 SECONDS_PER_JOB = 0.03
-LAST_MOMENT = 0.3
+LAST_MOMENT = 0.5
 """Seconds before its time is over in which it hands in what is left as it is."""
 
 log = logging.getLogger("demo")

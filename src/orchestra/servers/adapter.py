@@ -62,8 +62,8 @@ class Adapter(Protocol):
     async def abort(self, timeout: float) -> None:
         """Let go of everything now: abort connections, cancel handlers, end the application.
 
-        Takes at most `timeout` seconds, may be called at any time and again, and never raises, except
-        for a cancellation.
+        Takes at most `timeout` seconds and some turns of the loop, may be called at any time and again,
+        and never raises, except for a cancellation, after which it is called again.
         """
 
     def work(self) -> Work:

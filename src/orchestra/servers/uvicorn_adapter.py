@@ -51,6 +51,7 @@ class UvicornAdapter:
         self._opening: Contained | None = None
         self._ticking: Contained | None = None
         self._aborted = False
+        self._cut_short = False  # in its abort, which is then called once more
 
     async def start(self, sockets: Sequence[socket]) -> None:
         """Start the application, then accept connections."""
@@ -111,12 +112,15 @@ class UvicornAdapter:
             self._cut()
             await all_done(self._state.tasks, deadline - timeout / 2)
             await self._end_lifespan(deadline)
-            # Only now: one that is itself cut off is called again.
             self._aborted = True
+        except asyncio.CancelledError:
+            if self._cut_short:
+                self._lifespan.cancel()
+            self._cut_short = True
+            raise
         finally:
             self._close()
             self._cut()
-            self._lifespan.cancel()
 
     def work(self) -> Work:
         """The requests in flight, and the application's start or end."""

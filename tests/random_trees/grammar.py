@@ -1,0 +1,271 @@
+"""Judges the events of each player, by the grammar that `orchestra.events` gives, and the snapshots.
+
+A path goes from state to state with each event; what has no arrow here is against the grammar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestra import PlayerStatus
+from orchestra.events import (
+    Abandoned,
+    BackingOff,
+    CutOff,
+    Event,
+    Failed,
+    Ready,
+    Skipped,
+    Started,
+    Stopped,
+    Stopping,
+)
+from orchestra.status import State
+
+from .scenario import Group, Node, Restart, is_below, walk
+from .stage import Added, Called, Entry, Over, Record, Returned, Seen, Told
+
+NONE, STARTING, READY, MENDED, WAITING = "none", "starting", "ready", "mended", "waiting"
+STOPPING, CUT, ABANDONED, ENDED = "stopping", "cut off", "abandoned", "ended"
+
+ALIVE = (STARTING, READY, STOPPING, CUT)
+
+ARROWS: dict[tuple[str, str], str] = {
+    # A player that is asked before it has started, or must not be started, ends at once.
+    (NONE, "Started"): STARTING,
+    (NONE, "Stopped"): ENDED,
+    (NONE, "Failed"): ENDED,
+    (NONE, "Mended"): MENDED,
+    (STARTING, "Ready"): READY,
+    # After each run: the end, or the next run.
+    **{(state, "Stopped"): ENDED for state in (STARTING, READY, WAITING, STOPPING, CUT)},
+    **{(state, "Failed"): ENDED for state in (STARTING, READY, WAITING, STOPPING, CUT, ABANDONED)},
+    **{(state, "Mended"): MENDED for state in (STARTING, READY, WAITING, CUT, ABANDONED)},
+    (STARTING, "Skipped"): ENDED,
+    (STOPPING, "Skipped"): ENDED,
+    (MENDED, "BackingOff"): WAITING,
+    **{(state, "BackingOff"): WAITING for state in (STARTING, READY)},  # on="always"
+    (WAITING, "Started"): STARTING,
+    # Asked to stop; also again, where it was first asked to come back, or was cut off by a guard.
+    **{(state, "Stopping"): STOPPING for state in (STARTING, READY, STOPPING, CUT)},
+    # Cut off: by a guard, or since it did not stop in time.
+    **{(state, "CutOff"): CUT for state in (STARTING, READY, STOPPING)},
+    (CUT, "Abandoned"): ABANDONED,
+    # A failure more: all that went wrong is told of.
+    (ENDED, "Failed"): ENDED,
+}
+
+BY_RESTART: dict[tuple[str, str], str] = {
+    # Only while somebody waits for `restart`.
+    **{(state, "Started"): STARTING for state in (STARTING, READY, STOPPING, CUT, ENDED)},
+    (STOPPING, "Mended"): MENDED,
+    (ENDED, "Mended"): MENDED,
+}
+
+STATUS: dict[str, tuple[State, ...]] = {
+    NONE: (State.WAITING,),
+    STARTING: (State.STARTING,),
+    READY: (State.READY, State.DEGRADED),
+    WAITING: (State.BACKING_OFF,),
+    STOPPING: (State.STOPPING,),
+    CUT: (State.CUT_OFF,),
+    ABANDONED: (State.ABANDONED, State.BACKING_OFF),
+    ENDED: (State.STOPPED, State.FAILED, State.SKIPPED, State.ABANDONED),
+}
+
+EVERYTHING_READY = (State.READY, State.STOPPED, State.SKIPPED)
+
+
+@dataclass
+class Life:
+    """What is known of a path from the events so far."""
+
+    node: Node
+    state: str = NONE
+    restarts: int = 0
+    was_ready: bool = False
+    last: Event | None = None
+    since: float = 0.0
+    by_guard: bool = False  # cut off without having been asked
+    fresh: bool = True  # this is its first life, or the first since it was taken in anew
+
+
+def word(event: Event) -> str:
+    if isinstance(event, Failed):
+        return "Failed" if event.final else "Mended"
+    return type(event).__name__
+
+
+class Grammar:
+    """Reads the record from the start to the end; `faults` says what is wrong in it."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._restarting: dict[str, int] = {}
+        self.lives: dict[str, Life] = {}
+        self._take_in("", record.scenario.tree)
+        self.faults = list(self._read())
+
+    def _take_in(self, path: str, node: Node) -> None:
+        for below, one in walk(node, path):
+            self.lives[below] = Life(one)
+
+    def _read(self) -> Iterator[str]:
+        for index, entry in enumerate(self._record.entries):
+            for fault in self._step(entry):
+                yield f"{entry.time:g} (entry {index}): {fault}"
+
+    def _step(self, entry: Entry) -> Iterator[str]:
+        match entry:
+            case Told(event=event):
+                yield from self._on_event(event, entry.time)
+            case Called(action=Restart(path=path)):
+                self._restarting[path] = self._restarting.get(path, 0) + 1
+            case Returned(action=Restart(path=path)):
+                self._restarting[path] -= 1
+            case Added(path=path, node=node):
+                alive = [one for one in self._alive(path)]
+                self._take_in(path, node)
+                if alive:
+                    yield f"{path} was added while {alive} go on there"
+            case Seen(status=status, names=names):
+                yield from self._on_snapshot(status, names)
+            case Over():
+                alive = [path for path in self._alive("") if path or self._record.scenario.supervised]
+                if alive:
+                    yield f"all is over, but not {alive}"
+
+    def _alive(self, top: str) -> list[str]:
+        return [
+            path
+            for path, life in self.lives.items()
+            if (path == top or is_below(path, top)) and life.state in (*ALIVE, MENDED, WAITING)
+        ]
+
+    # Events
+
+    def _on_event(self, event: Event, now: float) -> Iterator[str]:
+        path, name = event.path, word(event)
+        life = self.lives.get(path)
+        if life is None:
+            yield f"{path!r} is nobody's path: {event}"
+            return
+        before = life.state
+        after = ARROWS.get((before, name))
+        restarted = after is None and bool(self._restarting.get(path))
+        if restarted:
+            after = BY_RESTART.get((before, name))
+        if after is None and before == ENDED and name == "Started":
+            after = STARTING  # whoever waited for its restart is gone
+            restarted = True
+        if after is None:
+            yield f"{path}: {name} is no event for one that is {before} (the last was {life.last})"
+            after = before
+        if name == "Failed" and before == ENDED and not (
+            isinstance(life.last, Failed) and life.since == now
+        ):
+            yield f"{path}: {event} long after its end"
+        if life.last is not None and life.last.time > event.time:
+            yield f"{path}: {event} comes after {life.last}"
+        yield from self._check_numbers(life, event, restarted)
+        yield from self._check_group(life, event, after)
+        self._go(life, event, after, now)
+
+    def _go(self, life: Life, event: Event, after: str, now: float) -> None:
+        if after == CUT and life.state in (STARTING, READY):
+            life.by_guard = True
+        elif after in (STARTING, ENDED, WAITING):
+            life.by_guard = False
+        if isinstance(event, Ready):
+            life.was_ready = True
+        if isinstance(event, Started):
+            for path, other in self.lives.items():
+                if is_below(path, event.path):
+                    self.lives[path] = Life(other.node)
+        life.state, life.last, life.since = after, event, now
+
+    def _check_numbers(self, life: Life, event: Event, restarted: bool) -> Iterator[str]:
+        match event:
+            case BackingOff(restarts=restarts):
+                life.restarts += 1
+                if restarts != life.restarts:
+                    yield f"{event.path}: {event}, and not restart {life.restarts}"
+                last = life.last
+                error = last.error if life.state == MENDED and isinstance(last, Failed) else None
+                if event.error is not error:
+                    yield f"{event.path}: {event} after {life.last}"
+                if life.state == MENDED and life.last is not None and life.last.time != event.time:
+                    yield f"{event.path}: {event} at another moment than {life.last}"
+            case Started(restarts=restarts):
+                life.restarts += restarted
+                if life.state == ENDED and restarts != life.restarts:
+                    life.restarts = restarts  # it was taken in anew
+                if restarts != life.restarts:
+                    yield f"{event.path}: {event}, and not restart {life.restarts}"
+            case Failed(restarts=restarts):
+                if restarts not in (life.restarts, life.restarts + (not event.final)):
+                    yield f"{event.path}: {event}, and not after restart {life.restarts}"
+
+    def _check_group(self, life: Life, event: Event, after: str) -> Iterator[str]:
+        path = event.path
+        if not isinstance(life.node, Group):
+            return
+        alive = [one for one in self._alive(path) if one != path]
+        if alive and (after in (STARTING, MENDED, WAITING, ENDED)) and after != life.state:
+            yield f"{path}: {event}, while {alive} go on"
+        if isinstance(event, Ready):
+            unready = [
+                one
+                for one in self._children(path)
+                if not self.lives[one].was_ready and self.lives[one].state != ENDED
+            ]
+            if unready:
+                yield f"{path}: ready, while {unready} have not been"
+
+    def _children(self, path: str) -> Iterator[str]:
+        for one in self.lives:
+            if is_below(one, path) and "." not in one[len(path) + bool(path) :]:
+                yield one
+
+    # Snapshots
+
+    def _on_snapshot(self, status: PlayerStatus, names: dict[str, list[str]]) -> Iterator[str]:
+        for one in status.walk():
+            yield from self._check_status(one, status is one)
+            known = names.get(one.path)
+            shown = list(one.players.keys())
+            if known is not None and shown != [name for name in known if name in shown]:
+                yield f"the status of {one.path!r} has {shown}, and not in the order of {known}"
+
+    def _check_status(self, one: PlayerStatus, is_top: bool) -> Iterator[str]:
+        if is_top and not self._record.scenario.supervised:
+            return
+        life = self.lives.get(one.path)
+        if life is None:
+            yield f"the status shows {one.path!r}, which is nobody"
+            return
+        allowed = list(STATUS.get(life.state, ()))
+        if life.state == READY and isinstance(life.node, Group):
+            allowed.append(State.STOPPING)
+        if life.state in (STOPPING, CUT, STARTING, READY) and self._restarting.get(one.path):
+            allowed.append(State.BACKING_OFF)  # for a turn of the loop
+        if life.state in (ENDED, WAITING) and self._restarting.get(one.path):
+            allowed.append(State.WAITING)
+        if life.state == STOPPING and life.by_guard:
+            allowed.append(State.CUT_OFF)
+        if life.state == ENDED:
+            last = {"Stopped": State.STOPPED, "Failed": State.FAILED, "Skipped": State.SKIPPED}
+            allowed = [last.get(word(life.last) if life.last else "", State.STOPPED), *allowed[4:]]
+        if one.state not in allowed:
+            yield f"the status of {one.path} says {one.state}, the events {life.state} ({life.last})"
+        if one.ready != (one.state in (State.READY, State.DEGRADED)):
+            yield f"the status of {one.path} says {one.state} and ready={one.ready}"
+        if one.restarts not in (life.restarts, life.restarts + bool(self._restarting.get(one.path))):
+            yield f"the status of {one.path} says {one.restarts} restarts, the events {life.restarts}"
+        if one.state is State.READY and any(
+            not (player.ready or player.state in EVERYTHING_READY) for player in one.players
+        ):
+            yield f"the status of {one.path} is ready, and not all of its players: {one}"
+
+
