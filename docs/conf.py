@@ -39,6 +39,8 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True}
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
+# The plugin's page needs its docstring only.
+autodoc_mock_imports = ["pytest"]
 
 
 class Markdown(Directive):
@@ -78,11 +80,16 @@ def fence_doctests(lines: list[str]) -> Iterator[str]:
         yield "```"
 
 
+# Where the names lie that a page may use without saying so.
+HOMES = ("orchestra", "orchestra.testing", "orchestra.log", "orchestra.status")
+
+
 def link_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Make `Conductor`, in code type anywhere, a link to its entry in the reference."""
     objects = app.env.domains.python_domain.objects
     for literal in list(doctree.findall(nodes.literal)):
-        found = objects.get(f"orchestra.{literal.astext().removesuffix('()')}")
+        name = literal.astext().removesuffix("()")
+        found = next((objects[f"{home}.{name}"] for home in HOMES if f"{home}.{name}" in objects), None)
         if found is None or isinstance(literal.parent, nodes.reference):
             continue
         target = app.builder.get_relative_uri(docname, found.docname) + f"#{found.node_id}"

@@ -339,6 +339,47 @@ def test_a_context_goes_from_one_loop_to_the_next() -> None:
     assert late.done()
 
 
+def test_a_context_stays_with_its_loop_while_that_is_open() -> None:
+    """In a loop of another thread, a context keeps the clock that it came to first."""
+
+    async def main() -> None:
+        ctx = Context()
+
+        async def elsewhere() -> None:
+            ctx.cancel(within=60)
+            assert ctx.remaining() == 60
+            await ctx.wait()
+            assert ctx.child().remaining() == 60
+
+        thread = threading.Thread(target=lambda: asyncio.run(elsewhere()))
+        thread.start()
+        thread.join()
+        assert ctx.remaining() == 60
+        await asyncio.sleep(30)
+        assert ctx.remaining() == 30
+
+    run_virtual(main)
+
+
+def test_the_contexts_of_runs_in_a_closed_loop_still_answer() -> None:
+    """What is left of a player's run moves to another loop by itself."""
+    root = Context()
+
+    async def play() -> Context:
+        return root.of_player(Seat("a")).child()
+
+    left = run_virtual(play)
+
+    async def main() -> None:
+        assert await root.sleep(5)
+        loop = asyncio.get_running_loop()
+        loop.call_later(5, left.cancel)
+        assert not await left.child().sleep(60)
+        assert loop.time() == 10
+
+    run_virtual(main)
+
+
 @in_each_loop
 def test_a_context_outlives_its_loop(loop_factory: Any) -> None:
     """After its loop is closed, a context still answers, ends, and wakes threads."""
@@ -1467,6 +1508,16 @@ def test_a_performance_takes_the_root_and_gives_it_back() -> None:
     assert below.seat is seat
     root.sit(None)
     assert below.seat is None
+
+
+@pytest.mark.virtual_time
+async def test_who_keeps_a_player_may_grant_it_more_time() -> None:
+    """The time of one run can be set anew by its keeper, also to a later moment."""
+    ctx = Context().of_player(Seat("a"))
+    ctx.end_by("enough", 5)
+    assert ctx.remaining() == 5
+    ctx.grant(8)
+    assert ctx.remaining() == 8
 
 
 def test_a_run_that_is_over_ends_what_was_made_for_it() -> None:

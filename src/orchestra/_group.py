@@ -205,17 +205,17 @@ class Group(Supervisor):
         heard = self._removing.get(life.name) if self._removing else None
         if life.errors is not None or life.left is not None or life.leftover is not None:
             self._take_note(life, heard)
-        if not life.was_ready:
+        if not life.was_ready and (life.errors is None or heard is not None):
             life.was_ready = True
             self._unready -= 1
             self._check_ready()
+        if heard is None and not self._asked and not self.stopping:
+            self._on_end_alone(life)
         if self._order is not None:
             self._start_next(life.name)
             self._stop_next(self._order.end(life.name))
         if heard is not None:
             self._let_go(life)
-        elif not self._asked and not self.stopping:
-            self._on_end_alone(life)
         if not self._pending:
             self._check_over()
 
@@ -290,6 +290,8 @@ class Group(Supervisor):
 
     def _on_context(self) -> None:
         """The group's context is done, or has less time than before."""
+        if self.over:
+            return
         self.refresh()
         context, first = self._context, not self._asked
         self._asked = True

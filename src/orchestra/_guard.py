@@ -58,7 +58,9 @@ class Guard:
     def attach(self, root: Root) -> None:
         """What the signals are for, from now on; those that came before count as well."""
         self._steps = Steps(root, self._drain_delay)
-        self._handlers.share(root.loop)
+        self._handlers.share(root.loop, self._mailbox.take_back)
+        # Some loops take the wakeup fd as soon as they run.
+        root.loop.call_soon(self._mailbox.take_back)
         root.performance.on_stop = lambda deadline: self.expect_end(deadline - root.loop.time())
         root.context._add(self)
         self._mailbox.post()

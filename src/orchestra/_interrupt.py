@@ -62,13 +62,16 @@ class Interrupt(AbstractAsyncContextManager[None]):
 async def until_done(context: Context, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
     """The items of `source` until the context is done, and then the source is closed."""
     iterator = aiter(source)
+    close = getattr(iterator, "aclose", _leave_open)
     try:
         while (item := await _next(context, iterator)) is not _NOTHING:
             yield cast(T, item)
     finally:
-        close = getattr(iterator, "aclose", None)
-        if close is not None:
-            await close()
+        await close()
+
+
+async def _leave_open() -> None:
+    """The end of a source that can't be closed."""
 
 
 async def _next(context: Context, iterator: AsyncIterator[T]) -> object:

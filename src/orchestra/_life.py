@@ -173,6 +173,7 @@ class Life:
             self._create_task(0.0)  # by way of `_begin`, which looks at what is left over
             return
         self.state = _STARTING
+        self.again = False
         self.since = self.begun_at = now
         if self.keeper.listening:
             self.keeper.emit(Started, self.path, self.restarts)
@@ -212,11 +213,11 @@ class Life:
         if self.stopping or ctx.done():
             return
         keeper = self.keeper
+        self.again = self.skipped = False
         if self.leftover is not None:
             self._refuse_second_copy(self.leftover)
         self.state = State.STARTING
         self.since = self.begun_at = now = keeper.loop.time()
-        self.again = self.skipped = False
         self.details = self.groups = self.locate = None
         if keeper.listening:
             keeper.emit(Started, self.path, self.restarts)

@@ -75,6 +75,7 @@ class Order:
         self._behind: dict[str, list[str]] = {}
         self._waits_for: dict[str, set[str]] = {}
         self._kept_by: dict[str, set[str]] = {}
+        self._keeps: dict[str, set[str]] = {}
 
     def add(self, name: str, before: Iterable[str], settled: Container[str] = ()) -> None:
         """Take in a player that goes after those in `before`, some of which are settled by now."""
@@ -84,16 +85,19 @@ class Order:
         self._kept_by.setdefault(name, set())
         for other in self._before[name]:
             self._behind.setdefault(other, []).append(name)
-            self._kept_by.setdefault(other, set()).add(name)
+            self._kept_by.setdefault(other, set())
+        self.begin(name)
 
     def remove(self, name: str) -> None:
         """Let go of a player: those that came after it come after those before it."""
         before, behind = self._before.pop(name), self._behind.pop(name)
-        kept_by, waits_for = self._kept_by.pop(name), self._waits_for.pop(name)
+        waits_for = self._waits_for.pop(name)
+        self.end(name)
+        self._keeps.pop(name)
+        for other in self._kept_by.pop(name):
+            self._keeps[other].discard(name)
         for other in before:
             self._behind[other].remove(name)
-            self._kept_by[other].discard(name)
-            self._kept_by[other] |= kept_by
         for other in behind:
             others = (one for one in self._before[other] if one != name)
             self._before[other] = tuple(dict.fromkeys((*others, *before)))
@@ -118,15 +122,22 @@ class Order:
     def end(self, name: str) -> list[str]:
         """It is over: those that may be asked to stop for it."""
         free = []
-        for other in self._before[name]:
+        still_there = self._kept_by[name]
+        for other in self._keeps[name]:
+            # Who came after it came after those before it as well, and keeps them from now on.
             kept_by = self._kept_by[other]
             kept_by.discard(name)
+            kept_by |= still_there
             if not kept_by:
                 free.append(other)
+        for one in still_there:
+            self._keeps[one] |= self._keeps[name]
+        self._keeps[name] = set()
         return free
 
     def begin(self, name: str) -> None:
-        """It plays again after its end, and so keeps those before it again."""
+        """It plays, and so keeps those before it."""
+        self._keeps[name] = set(self._before[name])
         for other in self._before[name]:
             self._kept_by[other].add(name)
 

@@ -42,10 +42,10 @@ class Root(Supervisor):
         name = "" if bounded else name_of(player)
         above = Context() if ctx is None else ctx.child()
         above.sit(performance)
-        budget = math.inf if bounded else limit
-        self._context = GroupContext(above, budget, self._members, self._on_context)
         self.life = Life(self, name, player)
         self.lives[name] = self.life
+        budget = math.inf if bounded else limit
+        self._context = GroupContext(above, budget, self._members, self._on_context)
         performance.root = self
 
     @property

@@ -117,22 +117,26 @@ class Handlers:
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._handle(signum)
 
-    def share(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Whoever asks this loop for the same signals gets them as well, and not alone."""
+    def share(self, loop: asyncio.AbstractEventLoop, changed: Callable[[], object] = bool) -> None:
+        """Whoever asks this loop for the same signals gets them as well, and not alone.
+
+        `changed` is called when somebody has asked it for a signal, whichever.
+        """
         self._shared = loop
         for name in _LOOP_METHODS:
-            setattr(loop, name, self._sharing(getattr(loop, name)))
+            setattr(loop, name, self._sharing(getattr(loop, name), changed))
 
-    def _sharing(self, change: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(change)
-        def changed(signum: int, *args: Any) -> Any:
-            result = change(signum, *args)
+    def _sharing(self, ask: Callable[..., Any], changed: Callable[[], object]) -> Any:
+        @functools.wraps(ask)
+        def sharing(signum: int, *args: Any) -> Any:
+            result = ask(signum, *args)
             if signum in self._found:
                 # The loop goes by the wakeup fd. Our handler is called beside that.
                 signal.signal(signum, self._on_signal)
+            changed()
             return result
 
-        return changed
+        return sharing
 
 
 _LOOP_METHODS: Final = ("add_signal_handler", "remove_signal_handler")
@@ -142,8 +146,8 @@ class Mailbox:
     """Where signals come in for a thread, also while the main thread is busy or stuck in C.
 
     Each signal is told twice: at once by the interpreter's wakeup fd, and by our handler, as soon as
-    the main thread gets to it. The fd may be somebody else's by then, and the handler may never
-    run, so whichever has told more of them is right.
+    the main thread gets to it. The fd or the handler may be somebody else's by then, and a handler
+    may never run, so whichever has told more of them is right.
     """
 
     _HANDLED: Final = 0x80  # marks what the handler has told
@@ -153,7 +157,8 @@ class Mailbox:
         self._by_fd = 0
         self._by_handler = 0
         self._told = 0
-        self._found = -1
+        self._found = -1  # who had the wakeup fd before, and gets it back
+        self._owner = -1  # a duplicate of what has taken it from us since, such as a loop's
         self._reader: socket.socket
         self._writer: socket.socket
 
@@ -172,8 +177,24 @@ class Mailbox:
             mine = now in (-1, self._writer.fileno())
             with contextlib.suppress(ValueError, OSError):  # it may have been closed meanwhile
                 signal.set_wakeup_fd(self._found if mine else now)
+            self._forget_owner()
             self._reader.close()
             self._writer.close()
+
+    def take_back(self) -> None:
+        """Take the wakeup fd again from whoever took it; he is told all that comes."""
+        mine = self._writer.fileno()
+        owner = signal.set_wakeup_fd(mine, warn_on_full_buffer=False)
+        if owner != mine:
+            self._forget_owner()
+            with contextlib.suppress(OSError):  # there may be none
+                # A duplicate, since the number may soon be that of another file.
+                self._owner = os.dup(owner)
+
+    def _forget_owner(self) -> None:
+        if self._owner >= 0:
+            os.close(self._owner)
+            self._owner = -1
 
     def post(self, signum: int = 0) -> None:
         """Tell of a signal from its handler; or, with 0, just wake up who reads."""
@@ -190,12 +211,12 @@ class Mailbox:
         return [code & ~self._HANDLED for code in codes if self._is_news(code)]
 
     def _is_news(self, code: int) -> bool:
-        signum = code & ~self._HANDLED
+        signum, by_handler = code & ~self._HANDLED, code & self._HANDLED
+        if signum and not by_handler:
+            self._pass_on(signum)
         if signum not in self._signals:
-            if signum:
-                self._pass_on(signum)
             return False
-        if code & self._HANDLED:
+        if by_handler:
             self._by_handler += 1
         else:
             self._by_fd += 1
@@ -204,10 +225,11 @@ class Mailbox:
         return news
 
     def _pass_on(self, signum: int) -> None:
-        # To whoever had the fd before, such as a loop with handlers of its own.
-        if self._found >= 0:
+        others = self._found if signum not in self._signals else -1
+        fd = self._owner if self._owner >= 0 else others
+        if fd >= 0:
             with contextlib.suppress(OSError):
-                os.write(self._found, bytes([signum]))
+                os.write(fd, bytes([signum]))
 
 
 _entered: Final[list[Handlers | Mailbox]] = []

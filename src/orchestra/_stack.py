@@ -37,7 +37,7 @@ def of_thread(ident: int | None) -> str:
         return ""
     summary = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
     places = [(entry.filename, entry.lineno or 0, entry.name) for entry in reversed(summary)]
-    return in_words(place for place in places if place[0] != threading.__file__)
+    return in_words(_outside_of_here(place for place in places if place[0] != threading.__file__))
 
 
 def in_words(places: Iterable[Place]) -> str:
@@ -51,8 +51,18 @@ def _line(filename: str, number: int, function: str) -> str:
 
 
 def _outside_of_here(places: Iterable[Place]) -> list[Place]:
-    # The frame that every player's task begins with says nothing.
-    return [place for place in places if place[2] != "_live" or not place[0].startswith(_HERE)]
+    """Without our own frames that every player begins with, and with one of those it waits in."""
+    found = list(places)
+    while len(found) > 1 and _is_ours(found[0]):
+        found.pop(0)
+    while len(found) > 1 and _is_ours(found[-2]):
+        found.pop()
+    return found
+
+
+def _is_ours(place: Place) -> bool:
+    # The demo's players are as good as a user's.
+    return place[0].startswith(_HERE) and not place[0].startswith(os.path.join(_HERE, "demo"))
 
 
 _HERE: Final = os.path.dirname(__file__)
@@ -63,6 +73,9 @@ def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:
     awaited: Any = task.get_coro()
     while awaited is not None:
         frame, inner = _step(awaited)
+        if frame is not None and getattr(awaited, "cr_running", False):
+            yield from _places_from(frame)
+            return
         if frame is not None:
             yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
         awaited = inner
@@ -70,6 +83,19 @@ def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:
     for other in _tasks_behind(getattr(task, "_fut_waiter", None)):
         if id(other) not in seen:
             yield from _task_places(other, seen)
+
+
+def _places_from(frame: FrameType) -> Iterator[Place]:
+    """Where a coroutine is that runs right now, in whatever thread: it blocks its loop."""
+    for innermost in sys._current_frames().values():
+        chain: list[FrameType] = []
+        at: FrameType | None = innermost
+        while at is not None and at is not frame:
+            chain.append(at)
+            at = at.f_back
+        if at is frame:
+            for one in (frame, *reversed(chain)):
+                yield one.f_code.co_filename, one.f_lineno, one.f_code.co_name
 
 
 def _step(awaited: Any) -> tuple[FrameType | None, Any]:

@@ -12,12 +12,13 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from . import _clock
 from ._alarm import Alarm
 from ._clock import Loop, seconds
 from ._interrupt import Interrupt, until_done
+from ._seat import Seat
 from ._waiter import ThreadWaiter, Waiter, Waiting, Woken, call_soon_threadsafe, wake
 
 if TYPE_CHECKING:
@@ -33,25 +34,6 @@ _lock = threading.RLock()
 
 NESTED_SHARE = 0.85
 """What a nested group gets of the time that is left, so that it reports before it is cut off."""
-
-
-class Seat(Protocol):
-    """The one player that a context belongs to, as the context needs to know it."""
-
-    path: str
-
-    @property
-    def performance(self) -> Performance | None:
-        """The running tree that it is part of."""
-
-    def on_ready(self, context: Context, details: dict[str, object]) -> None:
-        """The run with this context serves now."""
-
-    def on_heartbeat(self) -> None:
-        """The player is alive."""
-
-    def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
-        """Where the run with this context is, `locate` can say."""
 
 
 class Context:
@@ -84,7 +66,7 @@ class Context:
     def __init__(self) -> None:
         self._parent: Context | None = None
         self._seat: Seat | None = None
-        self._loop: Loop | None = None
+        self._loop: Loop | None = asyncio._get_running_loop()
         self._reason: object = _PENDING
         self._deadline = math.inf
         self._expires = math.inf
@@ -115,7 +97,10 @@ class Context:
 
     def remaining(self) -> float | None:
         """Seconds left to stop in; None before it is done, `math.inf` where nobody set a limit."""
-        return max(0.0, self._deadline - self._now()) if self.done() else None
+        if not self.done():
+            return None
+        now = self._now()  # first, since it may move the deadline to the clock of a loop
+        return max(0.0, self._deadline - now)
 
     @property
     def path(self) -> str:
@@ -325,14 +310,13 @@ class Context:
                 top = top._parent
             contexts = [top]
             for context in contexts:
-                if context._loop is old:
-                    inherited = math.inf if context._parent is None else context._parent._expires
-                    context._loop = loop
-                    context._deadline += ahead
-                    context._expires += ahead
-                    if context._expires < inherited:
-                        context._set_alarm()
-                    contexts += [child for ref in context._children or () if (child := ref())]
+                inherited = math.inf if context._parent is None else context._parent._expires
+                context._loop = loop
+                context._deadline += ahead
+                context._expires += ahead
+                if context._expires < inherited:
+                    context._set_alarm()
+                contexts += [child for ref in context._children or () if (child := ref())]
 
     def _add(self, waiter: Waiting) -> None:
         with _lock:

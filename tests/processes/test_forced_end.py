@@ -46,6 +46,16 @@ def test_a_loop_that_stays_blocked(how: str) -> None:
         assert ("unflushed" in program.lines) == (how == "sleep")
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_loop_that_is_stuck_in_c(loop: str) -> None:
+    """Signals are heard also where no handler of Python's can run, in whatever loop."""
+    with Program("stuck_in_c", loop) as program:
+        program.wait_for("blocked")
+        program.send(signal.SIGTERM)
+        assert program.end() == 128 + signal.SIGTERM
+        assert "in blocker: lock(mutex)" in program.errors
+
+
 def test_standard_error_that_nobody_reads() -> None:
     """Where the loop is stuck in printing, the forced end does not wait for what it would print."""
     reader, writer = os.pipe()

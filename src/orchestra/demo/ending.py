@@ -30,24 +30,22 @@ class Ending:
 
     def __call__(self, event: Event) -> None:
         """Note what is of interest here."""
-        if isinstance(event, Started) and event.restarts:
-            self.restarts[event.path] += 1
-        if isinstance(event, Stopping):
-            self.stops[event.path] = Stop(event.time)
-        stop = self.stops.get(event.path)
-        if stop is None and isinstance(event, Stopped) and self.stops:
-            stop = self.stops[event.path] = Stop(event.time)  # it waited for its next run
-        if stop is None:
-            return
+        path, stop = event.path, self.stops.get(event.path)
         match event:
-            case CutOff():
+            case Started(restarts=restarts) if restarts:
+                self.restarts[path] += 1
+            case Stopping():
+                self.stops[path] = Stop(event.time)
+            case CutOff() if stop is not None:
                 stop.remark = "cut off"
-            case Abandoned():
+            case Abandoned() if stop is not None:
                 stop.over, stop.remark = event.time, "cut off, but goes on"
-            case Failed(final=True):
+            case Failed(final=True) if stop is not None:
                 stop.over, stop.remark = event.time, stop.remark or "failed"
-            case Stopped():
+            case Stopped() if stop is not None:
                 stop.over = event.time
+            case Stopped() if self.stops:  # it had failed, and waited for its next run
+                self.stops[path] = Stop(event.time, over=event.time)
 
     @property
     def seconds(self) -> float:
@@ -68,7 +66,7 @@ class Ending:
         for path, stop in sorted(players, key=lambda one: one[1].over or end):
             over = stop.over or end
             bar = _bar(stop.asked - begin, over - begin, end - begin)
-            line = f"  {path:{longest}}  {over - stop.asked:5.2f} s  {bar}"
+            line = f"  {path:{longest}}  {over - stop.asked:6.3f} s  {bar}"
             yield f"{line}  {stop.remark}".rstrip()
 
     def _is_group(self, path: str) -> bool:

@@ -50,7 +50,7 @@ def play(settings: Settings, desk: Desk, rows: Rows, screen: Screen) -> int:
     except ConductorError as error:
         failure = error
 
-    screen.print("", screen.paint(f"Stopped in {ending.seconds:.2f} s", BOLD), *ending.lines())
+    screen.print("", screen.paint(f"Stopped in {ending.seconds:.3f} s", BOLD), *ending.lines())
     account = account_of(desk, rows, visitors, restarts=ending.restarts["jobs.flaky"])
     screen.print("", *account.lines(screen))
     if failure is not None:

@@ -50,6 +50,7 @@ class UvicornAdapter:
         self._sockets: Sequence[socket] = ()
         self._opening: Contained | None = None
         self._ticking: Contained | None = None
+        self._over = False
         self._aborted = False
         self._cut_short = False  # in its abort, which is then called once more
 
@@ -58,6 +59,7 @@ class UvicornAdapter:
         self._sockets = sockets
         self._config.load()
         self._config.ssl = self._tls
+        self._config.http_protocol_class = self._refusing(self._config.http_protocol_class)
         await self._lifespan.start()
         self._server.lifespan = self._config.lifespan_class(self._config)
         self._server.lifespan.state = self._lifespan.state
@@ -128,6 +130,22 @@ class UvicornAdapter:
         waiting = ["in an answer that the client does not take"] * untaken(self._state.connections)
         return Work((*at, *waiting), self._lifespan.where())
 
+    def _refusing(self, protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
+        """The protocol, that serves nobody any more once the run is over.
+
+        On some loops a TLS handshake can't be aborted, and ends in a connection when its client
+        pleases.
+        """
+        adapter = self
+
+        class Refusing(protocol):  # type: ignore[valid-type, misc]
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                super().connection_made(transport)
+                if adapter._over:
+                    transport.abort()  # type: ignore[attr-defined]
+
+        return Refusing
+
     async def _stop_listening(self) -> None:
         stop_accepting(self._sockets)
         # What has been accepted gets its connection in these turns, and what has been sent is read.
@@ -140,6 +158,7 @@ class UvicornAdapter:
         close_all(self._sockets)
 
     def _cut(self) -> None:
+        self._over = True
         if self._ticking is not None:
             self._ticking.cancel()
         for connection in list(self._state.connections):

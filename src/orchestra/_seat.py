@@ -1,0 +1,29 @@
+"""Whom a context belongs to, as the context needs to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .performance import Performance
+
+
+class Seat(Protocol):
+    """The one player that a context belongs to, or what plays over its root."""
+
+    path: str
+
+    @property
+    def performance(self) -> Performance | None:
+        """The running tree that it is part of."""
+
+    def on_ready(self, context: Context, details: dict[str, object]) -> None:
+        """The run with this context serves now."""
+
+    def on_heartbeat(self) -> None:
+        """The player is alive."""
+
+    def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
+        """Where the run with this context is, `locate` can say."""
