@@ -18,12 +18,15 @@ class Program:
     def __init__(self, name: str, *args: object, stderr: Any = None) -> None:
         self.lines: list[str] = []
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
+        # As most programs are started, so that what is printed stays in a buffer for a while.
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, args)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors if stderr is None else stderr,
             text=True,
+            env=env,
             # A group of its own gets what a terminal's Ctrl-C sends to all in it.
             start_new_session=True,
         )

@@ -108,6 +108,7 @@ async def test_a_group_that_is_about_to_stop_for_a_failure_takes_nobody_in() -> 
 
     playing.performance.subscribe(observe)
     await asyncio.wait([playing.task])
+    assert isinstance(playing.task.exception(), ConductorError)
     assert len(refused) == 1
 
 
@@ -730,6 +731,7 @@ async def test_a_player_may_add_remove_and_restart_its_siblings() -> None:
     sibling, new = FakePlayer(slow_stop(1)), FakePlayer()
 
     async def steers(ctx: Context) -> None:
+        await ctx.sleep(1)
         conductor.add("new", new)
         await conductor.restart("sibling")
         await conductor.remove("new")

@@ -61,7 +61,7 @@ class Group(Supervisor):
         self._unready = 0
         self._was_ready = False
         self._asked = False
-        self._removing: dict[str, bool] = {}  # whether somebody waits for it
+        self._removing: dict[str, int] = {}  # how many wait for it
         self._free_to_start: deque[str] = deque()
         self._free_to_stop: deque[str] = deque()
         self._depths: dict[str, int] = {}
@@ -162,7 +162,7 @@ class Group(Supervisor):
         """Stop one player and let it go; raises what it raised."""
         life = self.find(name)
         self.refresh()
-        self._removing[name] = True
+        self._removing[name] = self._removing.get(name, 0) + 1
         if life.over:
             self._let_go(life)
             return
@@ -170,11 +170,20 @@ class Group(Supervisor):
         try:
             await self.until(life, lambda: life.over)
         except BaseException:
-            self._removing[name] = False
+            self._hear_no_more(life)
             raise
         failure = verdict_of(life)
         if failure is not None:
             raise failure
+
+    def _hear_no_more(self, life: Life) -> None:
+        """Whoever removes it has given up: what it raises is the group's again."""
+        if not life.over:
+            self._removing[life.name] -= 1
+        elif not self.over:
+            self._take_note(life, heard=0)
+        elif (failure := verdict_of(life)) is not None:
+            self.performance.report(failure)
 
     def play_again(self, life: Life) -> Life:
         again = self._take_in_again(life)
@@ -226,7 +235,7 @@ class Group(Supervisor):
         elif self._plan.stop_when == "any" and not life.skipped:
             self.stop(f"{life.path} has ended")
 
-    def _take_note(self, life: Life, heard: bool | None) -> None:
+    def _take_note(self, life: Life, heard: int | None) -> None:
         if life.leftover is not None:
             self._plan.leftovers[life.name] = (life.player, life.leftover)
         if heard:

@@ -76,6 +76,7 @@ class Order:
         self._waits_for: dict[str, set[str]] = {}
         self._kept_by: dict[str, set[str]] = {}
         self._keeps: dict[str, set[str]] = {}
+        self._over: set[str] = set()
 
     def add(self, name: str, before: Iterable[str], settled: Container[str] = ()) -> None:
         """Take in a player that goes after those in `before`, some of which are settled by now."""
@@ -93,6 +94,7 @@ class Order:
         before, behind = self._before.pop(name), self._behind.pop(name)
         waits_for = self._waits_for.pop(name)
         self.end(name)
+        self._over.discard(name)
         self._keeps.pop(name)
         for other in self._kept_by.pop(name):
             self._keeps[other].discard(name)
@@ -133,13 +135,21 @@ class Order:
         for one in still_there:
             self._keeps[one] |= self._keeps[name]
         self._keeps[name] = set()
+        self._over.add(name)
         return free
 
     def begin(self, name: str) -> None:
-        """It plays, and so keeps those before it."""
-        self._keeps[name] = set(self._before[name])
-        for other in self._before[name]:
+        """It plays, and so keeps those before it, and those before them where they are over."""
+        self._over.discard(name)
+        keeps = dict.fromkeys(self._before[name])
+        todo = list(keeps)
+        for other in todo:
             self._kept_by[other].add(name)
+            if other in self._over:
+                further = [one for one in self._before[other] if one not in keeps]
+                keeps.update(dict.fromkeys(further))
+                todo += further
+        self._keeps[name] = set(keeps)
 
     def may_start(self, name: str) -> bool:
         """Whether all that go before it have been ready or have ended."""

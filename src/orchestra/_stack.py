@@ -51,21 +51,18 @@ def _line(filename: str, number: int, function: str) -> str:
 
 
 def _outside_of_here(places: Iterable[Place]) -> list[Place]:
-    """Without our own frames that every player begins with, and with one of those it waits in."""
+    """Without what is ours around it: how each player begins, and what a context waits with."""
     found = list(places)
-    while len(found) > 1 and _is_ours(found[0]):
+    while len(found) > 1 and found[0][0] in _AROUND:
         found.pop(0)
-    while len(found) > 1 and _is_ours(found[-2]):
+    while len(found) > 1 and found[-1][0] in _WITHIN:
         found.pop()
     return found
 
 
-def _is_ours(place: Place) -> bool:
-    # The demo's players are as good as a user's.
-    return place[0].startswith(_HERE) and not place[0].startswith(os.path.join(_HERE, "demo"))
-
-
 _HERE: Final = os.path.dirname(__file__)
+_AROUND: Final = {os.path.join(_HERE, *parts) for parts in (("_life.py",), ("players", "thread.py"))}
+_WITHIN: Final = {os.path.join(_HERE, name) for name in ("_waiter.py", "_clock.py")}
 
 
 def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:

@@ -44,7 +44,7 @@ class Supervisor:
         self.abandoned: list[str] = []
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf
-        self._passes = 0
+        self._passes = self._patience = 0
         self.refresh()
 
     @property
@@ -94,12 +94,15 @@ class Supervisor:
         due = [life for life in self.lives.values() if life.due <= now]
         gone = [life for life in due if life.state is State.CUT_OFF]
         self.cut([life for life in due if life.state is not State.CUT_OFF])
-        if gone and self._passes < PASSES * (1 + max(height(life) for life in gone)):
+        # Once high it stays high: a group may have ended inside by now, and still has to say so.
+        levels = 1 + max((height(life) for life in gone), default=0)
+        self._patience = max(self._patience, PASSES * levels)
+        if gone and self._passes < self._patience:
             self._passes += 1
             self.close()
             self._timer, self._timer_at = self.loop.call_soon(self._enforce), -math.inf
             return
-        self._passes = 0
+        self._passes = self._patience = 0
         for life in gone:
             self._abandon(life)
         self.watch(min((life.due for life in self.lives.values()), default=math.inf))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import sys
@@ -112,8 +113,7 @@ class _TenacityWait:
         self._wait = wait
 
     def __iter__(self) -> Iterator[float]:
-        for attempt in _times(None, None):
-            yield float(self._wait(_tenacity_state(attempt + 1)))
+        return (float(self._wait(_tenacity_state(attempt))) for attempt in itertools.count(1))
 
 
 def _tenacity_state(attempt: int) -> Any:

@@ -5,11 +5,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
+from typing import Any, Self
 
 import httpx
+import pytest
 
-from orchestra import Performance, playing
+from orchestra import Conductor, ConductorError, Context, Performance, StopTimeoutError, playing
 from orchestra.servers import ServerPlayer
 
 
@@ -201,3 +202,42 @@ def bound_port() -> Iterator[int]:
     """A port on which somebody else listens."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         yield sock.getsockname()[1]
+
+
+SOON = 6
+"""Far above what a stop takes that waits for nobody, and far below the time that it has."""
+
+
+class Play:
+    """A server that plays in a conductor, which the test asks to stop."""
+
+    def __init__(self, app: Any, timeout: float = 20, **kwargs: Any) -> None:
+        self.player = served(app, **kwargs)
+        self.conductor = Conductor({"api": self.player}, timeout=timeout)
+        self.ctx = Context()
+
+    async def __aenter__(self) -> Self:
+        self.task = asyncio.create_task(self.conductor.play(self.ctx))
+        await until(lambda: self.task.done() or self.conductor.status().players["api"].ready)
+        self.url = str(self.conductor.status().players["api"].details["addresses"][0])  # type: ignore[index]
+        return self
+
+    async def __aexit__(self, *args: object) -> None:
+        self.ctx.cancel()
+        await asyncio.wait([self.task])
+        if args[0] is None:
+            await self.task
+
+    async def stop(self) -> None:
+        self.ctx.cancel()
+        await self.task
+
+    async def fails_to_stop(self) -> StopTimeoutError:
+        self.ctx.cancel()
+        with pytest.raises(ConductorError) as caught:
+            await self.task
+        self.task = asyncio.create_task(asyncio.sleep(0))
+        (error,) = caught.value.exceptions
+        assert isinstance(error, StopTimeoutError)
+        assert error.left == ("api",)
+        return error

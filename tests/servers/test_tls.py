@@ -10,13 +10,21 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
-from server_kit import App, address, get, host_and_port, refuses, served, serving, taking_less_than
+from server_kit import (
+    SOON,
+    App,
+    address,
+    get,
+    host_and_port,
+    refuses,
+    served,
+    serving,
+    taking_less_than,
+)
 
 from orchestra import Conductor, Context, playing
 
 pytestmark = pytest.mark.real_time
-
-SOON = 6
 
 authority = trustme.CA()
 

@@ -4,15 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from server_kit import App, address, served, taking_less_than
+from server_kit import SOON, App, address, served, taking_less_than
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from orchestra import Performance, StopTimeoutError, playing
 
 pytestmark = pytest.mark.real_time
-
-SOON = 6
 
 
 def connected(performance: Performance) -> connect:

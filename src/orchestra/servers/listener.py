@@ -6,10 +6,13 @@ import os
 import socket
 import weakref
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from .explained import explained
 from .sockets import BACKLOG, close_all, url_of
+
+# Nobody else closes those that are our own.
+_LENT: Final = "can't listen on the sockets given"
 
 
 class Listener:
@@ -35,13 +38,14 @@ class Listener:
 
     def addresses(self, scheme: str) -> tuple[str, ...]:
         """Where it listens, as URLs."""
-        return tuple(url_of(sock, scheme) for sock in self._sockets)
+        with explained(_LENT):
+            return tuple(url_of(sock, scheme) for sock in self._sockets)
 
     def duplicates(self) -> list[socket.socket]:
         """Sockets for one run, which is to close them."""
         made: list[socket.socket] = []
         try:
-            with explained("can't listen on the sockets given"):
+            with explained(_LENT):
                 for sock in self._sockets:
                     made.append(sock.dup())
                     # What was handed in may only be bound.

@@ -24,7 +24,8 @@ class Place:
 
     def __str__(self) -> str:
         if self.sockets:
-            return " and ".join(url_of(sock, "tcp") for sock in self.sockets)
+            known = (sock for sock in self.sockets if sock.fileno() != -1)
+            return " and ".join(url_of(sock, "tcp") for sock in known) or "closed sockets"
         return f"unix:{self.uds}" if self.uds is not None else in_words(self.host, self.port)
 
     async def open(self) -> Listener:

@@ -8,7 +8,7 @@ from orchestra import Conductor, Context, run
 
 
 async def blocker(ctx: Context) -> None:
-    print("blocked", flush=True)
+    print("blocked\n", end="", flush=True)
     match sys.argv[1]:
         case "sleep":
             print("unflushed")
@@ -21,7 +21,7 @@ async def blocker(ctx: Context) -> None:
                 print("x" * 10_000, file=sys.stderr)
     sys.stdin.readline()
     await ctx.wait()
-    print(f"asked: {ctx.reason}", flush=True)
+    print(f"asked: {ctx.reason}\n", end="", flush=True)
 
 
 def thread(ctx: Context) -> None:
@@ -32,9 +32,9 @@ def thread(ctx: Context) -> None:
         while lasti != (now := sys._current_frames()[main].f_lasti):
             lasti = now
             time.sleep(0.1)
-        print("full", flush=True)
+        print("full\n", end="", flush=True)
     ctx.wait_sync()
-    print(f"thread asked: {ctx.reason}", flush=True)
+    print(f"thread asked: {ctx.reason}\n", end="", flush=True)
 
 
 drain = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0

@@ -10,12 +10,12 @@ from orchestra import Conductor, Context, run
 
 
 def child() -> None:
-    print("child", flush=True)
+    print("child\n", end="", flush=True)
     try:
         while True:
             signal.pause()
     except KeyboardInterrupt:
-        print("child interrupted", flush=True)
+        print("child interrupted\n", end="", flush=True)
 
 
 async def worker(ctx: Context) -> None:
@@ -29,13 +29,13 @@ async def worker(ctx: Context) -> None:
         process = multiprocessing.get_context("fork").Process(target=child)
         process.start()
         wait = process.join
-    print("ready", flush=True)
+    print("ready\n", end="", flush=True)
     await ctx.wait()
     wait()
-    print("asked", flush=True)
+    print("asked\n", end="", flush=True)
     # Until the test has had its say, a second signal would cut this off.
     await asyncio.to_thread(sys.stdin.readline)
-    print("stopped", flush=True)
+    print("stopped\n", end="", flush=True)
 
 
 run(Conductor({"worker": worker}, timeout=600))
