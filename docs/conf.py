@@ -88,7 +88,9 @@ def link_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     objects = app.env.domains.python_domain.objects
     for literal in list(doctree.findall(nodes.literal)):
         name = literal.astext().removesuffix("()")
-        found = next((objects[f"{home}.{name}"] for home in HOMES if f"{home}.{name}" in objects), None)
+        found = next(
+            (objects[f"{home}.{name}"] for home in HOMES if f"{home}.{name}" in objects), None
+        )
         if found is None or isinstance(literal.parent, nodes.reference):
             continue
         target = app.builder.get_relative_uri(docname, found.docname) + f"#{found.node_id}"

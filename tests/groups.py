@@ -74,7 +74,7 @@ class Show:
         """Ask it to stop, unless it has ended, and wait for that; what it raised."""
         self.ctx.cancel(reason)
         # Longer than any stop in these tests may take, and not for ever.
-        await asyncio.wait([self.task], timeout=1000)
+        await asyncio.wait([self.task], timeout=1_000_000)
         assert self.task.done(), "it did not stop"
         error = self.task.exception()
         assert error is None or isinstance(error, Exception)

@@ -1,5 +1,6 @@
 """The order of a group: who starts after whom, and so stops before whom."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,7 +33,7 @@ def test_an_order_may_be_given_by_an_iterator() -> None:
 @pytest.mark.parametrize("after", [["a"], "a", 5, None])
 def test_an_order_is_a_mapping(after: Any) -> None:
     """Anything else is a `TypeError` that shows how it is meant."""
-    with pytest.raises(TypeError, match="after is a mapping, as in {'api': "):
+    with pytest.raises(TypeError, match=r"after is a mapping, as in \{'api': "):
         check_after(after, "abc")
 
 
@@ -79,9 +80,9 @@ def test_an_order_against_that_of_the_names_is_refused() -> None:
 def test_a_chain_may_be_long() -> None:
     """The length of a chain is not limited by the stack."""
     names = [str(number) for number in range(10_000)]
-    after = {name: [before] for before, name in zip(names, names[1:], strict=False)}
-    check_after(after, names)
-    assert find_circle({**after, "0": ["9999"]})[0] == "0"
+    after = {name: [before] for before, name in itertools.pairwise(names)}
+    check_after(after, set(names))
+    assert len(find_circle({**after, "0": ["9999"]})) == 10_001
 
 
 graphs = st.dictionaries(st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES), max_size=3))
@@ -94,7 +95,7 @@ def test_a_circle_is_found_where_there_is_one(after: dict[str, list[str]]) -> No
     if circle:
         assert circle[0] == circle[-1]
         assert len(set(circle)) == len(circle) - 1
-        assert all(before in after[name] for name, before in zip(circle, circle[1:], strict=False))
+        assert all(before in after[name] for name, before in itertools.pairwise(circle))
     else:
         placed: set[str] = set()
         left = set(NAMES)
@@ -251,7 +252,7 @@ def test_those_after_a_removed_one_come_after_those_before_it() -> None:
     order = order_of({"a": [], "b": ["a"], "c": ["b"], "d": ["b", "a"]})
     order.remove("b")
     assert not order.may_start("c")
-    assert order.settle("a") == ["c", "d"]
+    assert sorted(order.settle("a")) == ["c", "d"]
     assert not order.may_stop("a")
     assert order.end("c") == []
     assert order.end("d") == ["a"]

@@ -220,18 +220,25 @@ def test_a_wakeup_fd_that_was_taken_from_us(keeps: bool) -> None:
             one.close()
 
 
+@pytest.mark.filterwarnings(
+    "ignore:This process:DeprecationWarning"
+)  # it has a thread for the timeout
 def test_a_forked_child_forgets_the_mailbox_and_the_handlers() -> None:
     """A child has the handlers found before, and what it gets does not reach its parent's mailbox."""
     reader, writer = os.pipe()
-    with Mailbox([USR1]) as mailbox, Handlers([USR1], mailbox.post):
+    with Mailbox([USR1]) as mailbox, Handlers([USR1], mailbox.post) as handlers:
         pid = os.fork()
         if not pid:
-            fd = signal.set_wakeup_fd(-1)
-            os.write(writer, f"{fd} {signal.getsignal(USR1) == signal.SIG_DFL}".encode())
+            fd, found = signal.set_wakeup_fd(-1), signal.getsignal(USR1)
             # As at the end of a child that goes on in a copy of the parent's frames.
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.signal(USR1, signal.SIG_IGN)
+            handlers.__exit__()
+            mailbox.__exit__()
+            ignored = signal.getsignal(USR1) == signal.SIG_IGN
+            os.write(writer, f"{fd} {found == signal.SIG_DFL} {ignored}".encode())
+            os._exit(0)
         os.waitpid(pid, 0)
-        assert os.read(reader, 100) == b"-1 True"
+        assert os.read(reader, 100) == b"-1 True True"
         assert mailbox.read(0) == []
         signal.raise_signal(USR1)
         assert mailbox.read(0) == [USR1]

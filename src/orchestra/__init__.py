@@ -12,6 +12,8 @@ The map of the house; each room imports from the floors below it only:
     errors, events, _clock                         exceptions; event types; time
 """
 
+from typing import TYPE_CHECKING
+
 from .backoff import ConstantBackoff, ExponentialBackoff
 from .conductor import Conductor
 from .context import Context
@@ -44,6 +46,9 @@ from .players.thread import ThreadPlayer
 from .run import play_until_signal, playing, playing_in_thread, run
 from .status import PlayerStatus
 
+if TYPE_CHECKING:
+    from .servers import ServerPlayer
+
 __all__ = [
     "Abandoned",
     "AlreadyPlayingError",
@@ -66,6 +71,7 @@ __all__ = [
     "PlayerStatus",
     "PlayerWithBackoff",
     "Ready",
+    "ServerPlayer",
     "Skipped",
     "StartTimeoutError",
     "Started",
@@ -83,3 +89,12 @@ __all__ = [
     "run",
     "set_logger",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Imported when it is asked for: a program without a server has no use for what comes with it.
+    if name == "ServerPlayer":
+        from .servers import ServerPlayer
+
+        return ServerPlayer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -296,6 +296,8 @@ class Group(Supervisor):
     def stop(self, reason: object) -> None:
         """Ask all of them to stop."""
         self._context.end_by(reason, math.inf)
+        # At once: a player that blocks the loop may keep it from its next turn.
+        self.performance.on_group_stop(self)
 
     def _on_context(self) -> None:
         """The group's context is done, or has less time than before."""

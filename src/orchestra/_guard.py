@@ -34,6 +34,7 @@ class Guard:
         self._handlers = Handlers(signals, self._mailbox.post)
         self._thread = threading.Thread(target=self._watch, name="orchestra guard", daemon=True)
         self._steps: Steps | None = None
+        self._time_to_stop = 0.0
         self._first: int | None = None
         self._limit: float | None = None  # when to see whether the loop still makes progress
         self._closed = False
@@ -58,6 +59,7 @@ class Guard:
     def attach(self, root: Root) -> None:
         """What the signals are for, from now on; those that came before count as well."""
         self._steps = Steps(root, self._drain_delay)
+        self._time_to_stop = root.timeout + root.grace
         self._handlers.share(root.loop, self._mailbox.take_back)
         # Some loops take the wakeup fd as soon as they run.
         root.loop.call_soon(self._mailbox.take_back)
@@ -67,8 +69,7 @@ class Guard:
 
     def end(self, woken: list[Woken]) -> None:
         """The root is asked to stop, perhaps while the loop is blocked; in any thread."""
-        if self._steps is not None:
-            self.expect_end(self._steps.root.timeout + self._steps.root.grace)
+        self.expect_end(self._time_to_stop)
 
     def expect_end(self, seconds: float) -> None:
         """From then on the loop is watched: if it is blocked, the process ends."""
@@ -98,7 +99,7 @@ class Guard:
         self._first = self._first or signum
         stage, root = steps.take(signum), steps.root
         if stage is Stage.DRAINING:
-            self.expect_end(self._drain_delay + root.timeout + root.grace)
+            self.expect_end(self._drain_delay + self._time_to_stop)
         elif stage is Stage.CUT_OFF:
             self.expect_end(root.grace)
         elif stage is Stage.FORCED:

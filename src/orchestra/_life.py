@@ -478,6 +478,8 @@ class Life:
         self.over = True
         self.begun_at = None
         self.state, self.since = State.ABANDONED, self.keeper.loop.time()
+        if self.errors is not None:
+            self._tell_end()
         self.keeper.on_end(self)
         self._notify()
 

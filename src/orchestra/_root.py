@@ -86,7 +86,6 @@ class Root(Supervisor):
                     cancelled = error
                     self.cut_off()
         self.close()
-        self.performance.end()
         if cancelled is not None:
             failure = verdict_of(self.life)
             if failure is not None:
@@ -127,7 +126,8 @@ class Root(Supervisor):
         """Whoever waits for it watches the life itself."""
 
     def on_end(self, life: Life) -> None:
-        """Whoever waits for it watches the life itself."""
+        """Whoever reads the events waits for no more."""
+        self.performance.end()
 
     def play_again(self, life: Life) -> Life:
         raise OrchestraError("the root has ended, and the performance with it")

@@ -8,6 +8,7 @@ import functools
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from enum import IntEnum
@@ -241,7 +242,7 @@ def _forget_in_child() -> None:
         one.__exit__()
 
 
-if hasattr(os, "register_at_fork"):
+if sys.platform != "win32":
     os.register_at_fork(after_in_child=_forget_in_child)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -145,7 +144,9 @@ def _times(max_restarts: int | None, per: float | None) -> Iterator[int]:
 def _spread(delay: float, jitter: float, most: float) -> float:
     if not jitter:
         return delay
-    return random.uniform(delay * (1 - jitter), min(delay * (1 + jitter), most))
+    from random import uniform  # at the first jitter, since to import it takes a while
+
+    return uniform(delay * (1 - jitter), min(delay * (1 + jitter), most))
 
 
 def _is_count(value: object) -> bool:

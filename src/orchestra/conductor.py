@@ -199,7 +199,7 @@ def _logger_above(seat: Life | Performance) -> Logger:
     above = seat.keeper.logger
     try:
         return above.with_group(seat.name) if seat.name else above
-    except Exception as error:
+    except BaseException as error:
         report(f"the logger {above!r} failed", error)
         return above
 

@@ -37,6 +37,8 @@ class Place:
         self.found = [
             (path_of(one), one) for one in all_of_it if not isinstance(one, StopTimeoutError)
         ]
+        # What the players of a group raised that was cut off by its guard.
+        self.behind = [(path_of(one), one) for whole in all_of_it for one in behind(whole)]
 
 
 def account(record: Record) -> list[str]:
@@ -64,8 +66,10 @@ class Accounts:
                 case Returned(action=Remove(path=path), error=Exception() as error, known=True):
                     yield Place(f"remove({path!r})", error)
                 case Told(event=Failed(path=path, error=error, final=False)):
-                    if isinstance(error, ConductorError):
-                        yield Place(f"the mended failure of {path!r}", error)
+                    place = Place(f"the mended failure of {path!r}", error)
+                    if place.group is None:
+                        place.found = []
+                    yield place
         for lost in record.lost:
             if any(
                 isinstance(entry, Called) and isinstance(entry.action, CancelTask)
@@ -129,7 +133,7 @@ class Accounts:
             places = [
                 (place, path)
                 for place in self._places
-                for path, error in place.found
+                for path, error in place.found + place.behind
                 if error is event.error
             ]
             names = [place.name for place, _ in places]
@@ -215,6 +219,17 @@ class Accounts:
 
     def _was_given_up(self, path: str) -> bool:
         return any(path == one or is_below(path, one) for one in self._given_up)
+
+
+def behind(error: BaseException) -> Iterator[BaseException]:
+    """What a group's players raised, where its own failure is another one."""
+    if isinstance(error.__cause__, ConductorError):
+        for one in error.__cause__.exceptions:
+            if not isinstance(one, StopTimeoutError):
+                yield one
+            yield from behind(one)
+    elif error.__cause__ is not None:
+        yield from behind(error.__cause__)
 
 
 def path_of(error: BaseException) -> str:

@@ -47,8 +47,10 @@ ARROWS: dict[tuple[str, str], str] = {
     (MENDED, "BackingOff"): WAITING,
     **{(state, "BackingOff"): WAITING for state in (STARTING, READY)},  # on="always"
     (WAITING, "Started"): STARTING,
-    # Asked to stop; also again, where it was first asked to come back, or was cut off by a guard.
-    **{(state, "Stopping"): STOPPING for state in (STARTING, READY, STOPPING, CUT)},
+    # Asked to stop; also again, where it was first asked to come back, or has been cut off.
+    **{(state, "Stopping"): STOPPING for state in (STARTING, READY, STOPPING)},
+    (CUT, "Stopping"): CUT,
+    (CUT, "CutOff"): CUT,
     # Cut off: by a guard, or since it did not stop in time.
     **{(state, "CutOff"): CUT for state in (STARTING, READY, STOPPING)},
     (CUT, "Abandoned"): ABANDONED,
@@ -69,7 +71,7 @@ STATUS: dict[str, tuple[State, ...]] = {
     READY: (State.READY, State.DEGRADED),
     WAITING: (State.BACKING_OFF,),
     STOPPING: (State.STOPPING,),
-    CUT: (State.CUT_OFF,),
+    CUT: (State.CUT_OFF, State.STOPPING),
     ABANDONED: (State.ABANDONED, State.BACKING_OFF),
     ENDED: (State.STOPPED, State.FAILED, State.SKIPPED, State.ABANDONED),
 }
@@ -252,8 +254,6 @@ class Grammar:
             allowed.append(State.BACKING_OFF)  # for a turn of the loop
         if life.state in (ENDED, WAITING) and self._restarting.get(one.path):
             allowed.append(State.WAITING)
-        if life.state == STOPPING and life.by_guard:
-            allowed.append(State.CUT_OFF)
         if life.state == ENDED:
             last = {"Stopped": State.STOPPED, "Failed": State.FAILED, "Skipped": State.SKIPPED}
             allowed = [last.get(word(life.last) if life.last else "", State.STOPPED), *allowed[4:]]

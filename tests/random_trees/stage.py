@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from orchestra import Conductor, Context, Performance, PermanentError, PlayerStatus, restarting
+from orchestra import Conductor, ConductorError, Context, Performance, PermanentError, PlayerStatus, restarting
 from orchestra._root import Root
 from orchestra.events import Event
 from orchestra.testing import VirtualLoop
@@ -639,12 +639,14 @@ class Stage:
         if not task.done():
             self.fault("played again, it does not end")
             return
-        error = None if task.cancelled() else task.exception()
+        error = task.exception()
         if record.open:
             return
-        if error is not None or task.cancelled():
-            self.fault(f"played again, it raises {error!r}")
         groups = list(self._groups(self._root))
+        cut_at_once = isinstance(error, ConductorError) and not error.failures
+        cut_at_once &= any(not group.timeout for _, group, _ in groups)
+        if error is not None and not cut_at_once:
+            self.fault(f"played again, it raises {error!r}")
         leaves = sorted(
             join(path, name) for path, _, inner in groups for name in inner if inner[name] is None
         )

@@ -3,17 +3,17 @@
 import asyncio
 import multiprocessing
 import os
-import signal
 import sys
+import time
 
 from orchestra import Conductor, Context, run
 
 
 def child() -> None:
-    print("child\n", end="", flush=True)
     try:
+        print("child\n", end="", flush=True)
         while True:
-            signal.pause()
+            time.sleep(0.01)
     except KeyboardInterrupt:
         print("child interrupted\n", end="", flush=True)
 
