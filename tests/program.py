@@ -74,9 +74,14 @@ class Program:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
+    def stop_reading(self) -> None:
+        """Close our end of its standard output, as a terminal does that is gone."""
+        self._out.close()
+
     def end(self) -> int:
         """Wait for its end: the exit code, or the negative number of the signal that killed it."""
-        self.lines += self._out.read().splitlines()
+        if not self._out.closed:
+            self.lines += self._out.read().splitlines()
         return self._process.wait()
 
     @property

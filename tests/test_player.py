@@ -160,6 +160,12 @@ def retried(function: Any) -> Any:
     return wrapper
 
 
+def misread(function: Any) -> Any:
+    """Make of it a function whose signature can't be read."""
+    function.__signature__ = 5
+    return function
+
+
 def with_queue(function: Any) -> Any:
     """A decorator that brings an argument of its own."""
 
@@ -288,7 +294,7 @@ ASYNC: list[tuple[Any, Any]] = [
     (functools.partial(functools.partial(traced(after_more)), "q"), None),
     (TracedCall(), ()),
     (functools.partial(TracedCall()), ()),
-    (functools.cache(async_alone), ()),
+    (misread(traced(async_alone)), ()),
 ]
 
 PLAIN: list[tuple[Any, Any]] = [
@@ -407,14 +413,6 @@ class Plays:
         await ctx.wait()
 
 
-class Unreadable:
-    """Can be called, but does not say how."""
-
-    __signature__ = 5
-
-    def __call__(self) -> None: ...
-
-
 ACCEPTED = "a player is an object with `async def play"
 BIND = "takes more than the context. Bind the rest first"
 YIELDS = "is no player: it yields"
@@ -451,7 +449,7 @@ SIGNATURE = "its signature can't be read; wrap it in a `def`"
         (contextlib.asynccontextmanager(events), YIELDS),
         (max, SIGNATURE),
         (functools.partial(max), SIGNATURE),
-        (Unreadable(), SIGNATURE),
+        (functools.partial(misread(captured(7))), SIGNATURE),
         (steps(Context()), ACCEPTED),
     ],
 )
@@ -546,7 +544,7 @@ def test_an_endless_chain_of_wrappers_has_an_end() -> None:
         def __wrapped__(self) -> "Endless":
             return Endless()
 
-        def __call__(self, ctx: Context) -> None: ...
+        __call__ = staticmethod(plain_with_ctx)
 
     assert type(as_player(Endless())) is ThreadPlayer
 

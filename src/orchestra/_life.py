@@ -225,7 +225,7 @@ class Life:
             self.watch = Watch(keeper.loop, self.terms, self._accuse)
         if not self.terms.signals_ready:
             if self.was_ready and not self.watchers:
-                self._become_ready(now, implied=True)
+                self._become_ready(now, True)
             elif self.series is None or not self.series.settling:
                 # Only a run that outlives its first step counts as ready. That of first runs is
                 # for the keeper to settle, for all of them in one callback.
@@ -250,16 +250,16 @@ class Life:
     def settle(self, now: float) -> None:
         """Count it as ready, if it has started and does not signal that by itself."""
         if self.state is _STARTING and not self.terms.signals_ready:
-            self._become_ready(now, implied=True)
+            self._become_ready(now, True)
 
     def _signal_ready(self, context: Context, details: dict[str, object]) -> None:
         if context is self.ctx and not self.over:
             if details:
                 self.details = {**(self.details or {}), **details}
             if self.state is State.STARTING:
-                self._become_ready(self.keeper.loop.time(), implied=False)
+                self._become_ready(self.keeper.loop.time(), False)
 
-    def _become_ready(self, now: float, *, implied: bool) -> None:
+    def _become_ready(self, now: float, implied: bool) -> None:
         keeper = self.keeper
         self.state = _READY
         self.since = self.ready_at = now
@@ -404,15 +404,16 @@ class Life:
         if self.stopping or self.over:
             return
         self.stopping = True
-        state = self.state
-        if state is _READY or state is _STARTING:
-            self._ask(reason, now)
+        if self.state is _READY and self.watch is None:  # as most often
+            self.state, self.since = _STOPPING, now
+            if self.keeper.listening:
+                self.keeper.emit(Stopping, self.path, reason)
         elif self.task is None:
             self._finish(None)
-        elif state is State.BACKING_OFF:
+        elif self.state is State.BACKING_OFF:
             self._drop_task()
             self._finish(None)
-        elif state is not State.WAITING:
+        elif self.state is not State.WAITING:
             self._ask(reason, now)
 
     def ask_again(self, reason: object, now: float) -> None:

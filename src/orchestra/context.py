@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PENDING: Final = object()  # the reason of a context that is not done
+_NEVER: Final = math.inf
 _NOBODY: Final[Sequence[Context]] = ()
 
 # Reentrant, since a signal handler may cancel in the middle of anything that this thread does.
@@ -68,8 +69,8 @@ class Context:
         self._seat: Seat | None = None
         self._loop: Loop | None = asyncio._get_running_loop()
         self._reason: object = _PENDING
-        self._deadline = math.inf
-        self._expires = math.inf
+        self._deadline = _NEVER
+        self._expires = _NEVER
         # Most often there is one, and then no dict for it.
         self._waiters: Waiting | dict[Waiting, None] | None = None
         self._children: set[weakref.ref[Context]] | None = None
@@ -85,7 +86,7 @@ class Context:
         if self._reason is not _PENDING:
             return True
         # Before the timer of a loop that is blocked, or where there is no loop.
-        if self._expires != math.inf and self._now() >= self._expires:
+        if self._expires is not _NEVER and self._now() >= self._expires:
             self._expire()
             return True
         return False
@@ -220,7 +221,7 @@ class Context:
 
     async def wait(self) -> None:
         """Until it is done."""
-        if self.done():
+        if self._reason is not _PENDING or (self._expires is not _NEVER and self.done()):
             return
         if self._loop is None:
             self.bind()
@@ -343,7 +344,7 @@ class Context:
         context = Context.__new__(Context)  # what `__init__` does, in one go
         context._parent, context._seat, context._loop = self, seat, self._loop
         context._reason = _PENDING
-        context._deadline = context._expires = math.inf
+        context._deadline = context._expires = _NEVER
         context._waiters = context._children = None
         return context
 

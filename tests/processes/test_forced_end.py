@@ -151,3 +151,12 @@ def test_nowhere_to_print_to(how: str) -> None:
             assert program.end() == 128 + signal.SIGTERM
     finally:
         os.close(writer)
+
+
+def test_standard_output_that_nobody_reads_any_more() -> None:
+    """What can't be written any more changes nothing about the end and its exit code."""
+    with Program("blocked", "sleep") as program:
+        program.wait_for("blocked")
+        program.stop_reading()
+        program.send(signal.SIGTERM)
+        assert program.end() == 128 + signal.SIGTERM

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestra import Conductor, ExponentialBackoff, restarting
-from orchestra.servers import ServerPlayer
+from orchestra import Conductor, ExponentialBackoff, ServerPlayer, restarting
 
 from .api import Api
 from .desk import Desk

@@ -53,7 +53,8 @@ class ThreadPlayer:
             name=ctx.path or self.__name__,
             daemon=True,
         )
-        ctx.locate(lambda: _stack.of_thread(thread.ident))
+        # One that has ended may have left its ident to another.
+        ctx.locate(lambda: _stack.of_thread(thread.ident) if thread.is_alive() else "")
         thread.start()
         await run.until_over()
         run.raise_error()
