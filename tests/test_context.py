@@ -5,6 +5,7 @@ import contextlib
 import gc
 import math
 import signal
+import sys
 import threading
 import time
 import weakref
@@ -619,6 +620,30 @@ def test_one_who_ends_the_loop_does_not_keep_the_others() -> None:
         assert isinstance(leaver.exception(), SystemExit)
     finally:
         loop.close()
+
+
+if sys.version_info >= (3, 12):
+
+    @pytest.mark.virtual_time
+    async def test_waiting_works_in_eager_tasks() -> None:
+        """Tasks whose first step is taken at once wait, sleep and are interrupted like any other."""
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        ctx = Context()
+
+        async def interrupted() -> None:
+            async with ctx.interrupt():
+                await asyncio.sleep(3600)
+
+        tasks = [asyncio.create_task(one) for one in (ctx.wait(), ctx.sleep(60), interrupted())]
+        slept = asyncio.create_task(ctx.sleep(1))
+        cancelled = asyncio.create_task(ctx.wait())
+        cancelled.cancel()
+        await asyncio.sleep(5)
+        assert slept.result()
+        assert cancelled.cancelled()
+        ctx.cancel()
+        assert await asyncio.gather(*tasks) == [None, False, None]
+        assert await asyncio.create_task(ctx.wait()) is None
 
 
 # Sleeping

@@ -344,9 +344,9 @@ words: list[tuple[Event, str, dict[str, object], bool]] = [
     (Started("api", 0.0, 3), "api: started again", {"restarts": 3}, False),
     (Started("", 0.0), "conductor: started", {}, False),
     (
-        Ready("api", 0.0, {"port": 80, "tls": None}),
-        "api: ready port=80 tls=None",
-        {"details": {"port": 80, "tls": None}},
+        Ready("api", 0.0, {"ports": [80, 81], "tls": None}),
+        "api: ready ports=80, 81 tls=None",
+        {"details": {"ports": [80, 81], "tls": None}},
         False,
     ),
     (
@@ -475,6 +475,10 @@ class Speechless(Exception):
         (OSError(), "OSError"),
         (ValueError("two\n  lines\n"), "ValueError: two lines"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (
+            ConductorError("2 players failed", [OSError(), OSError()]),
+            "ConductorError: 2 players failed",
+        ),
         (Speechless(), "Speechless: (its text can't be had: LookupError)"),
     ],
 )

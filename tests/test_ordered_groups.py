@@ -409,6 +409,18 @@ async def test_removing_one_that_waits_starts_nobody_too_early() -> None:
     assert await playing.end() is None
 
 
+async def test_removing_one_of_the_middle_passes_its_place_on() -> None:
+    """Who came after it waits for those before it, and keeps them from being asked."""
+    playing, players = await three(timeout=30)
+    await asyncio.sleep(0.5)
+    await playing.conductor.remove("b")
+    assert players["c"].runs == 0
+    await asyncio.sleep(10)
+    assert when(players["c"], "started") == [1]
+    assert await playing.end() is None
+    assert when(players["a"], "asked") == when(players["c"], "ended")
+
+
 async def test_a_dependency_may_be_removed_from_under_its_dependents() -> None:
     """`remove` is the owner's word: it stops at once, and they play on."""
     playing, players = await three()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from groups import Show, crew, failure, now, play, raises, show, start, turns
+from groups import Show, failure, now, play, raises, show, start, turns
 from orchestra import (
     Conductor,
     ConductorError,
@@ -29,6 +29,7 @@ from orchestra import (
     restarting,
     set_logger,
 )
+from orchestra.log import PathFilter
 from orchestra.testing import (
     FakePlayer,
     ends,
@@ -466,20 +467,28 @@ async def test_a_reader_that_is_cancelled_can_read_on() -> None:
 async def test_a_slow_reader_misses_the_oldest(caplog: pytest.LogCaptureFixture) -> None:
     """It is told so in the log; memory stays bounded, and the players do not wait for it."""
     backlog = 10_000
-    playing = await show(Conductor({"z": FakePlayer()}), after=1)
-    events = playing.performance.events()
-    for round_ in range(4):
-        for name, player in crew(1500, ends()).items():
-            playing.conductor.add(f"r{round_}-{name}", player)
-        await turns()
-    assert await playing.end() is None
+
+    async def crashes(ctx: Context) -> None:
+        raise OSError
+
+    quiet = logging.getLogger("quiet.orchestra")
+    quiet.setLevel(logging.CRITICAL)
+    player = restarting(crashes, repeat(0, 4000))
+    conductor = Conductor({"a": player}, logger=logger_from_logging(quiet))
+    ctx = Context()
+    task = start(conductor, ctx)
+    await asyncio.sleep(0)
+    assert ctx.performance is not None
+    events = ctx.performance.events()
+    seen: list[Event] = []
+    ctx.performance.subscribe(seen.append)
+    await asyncio.wait([task])
+    assert isinstance(task.exception(), ConductorError)
     read = await listing(events)
-    assert len(read) == backlog
-    assert isinstance(read[-1], Stopped)
-    assert read[-1].path == "z"
+    assert len(seen) > backlog
+    assert read == seen[-backlog:]
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    missed = 4 * 1500 * 3 + 2 - backlog
-    assert str(missed) in warning.getMessage()
+    assert str(len(seen) - backlog) in warning.getMessage()
 
 
 # Observers
@@ -784,6 +793,40 @@ async def test_a_race_of_the_same_conductor_at_many_places_starts_it_once() -> N
 
 
 # Loggers
+
+
+async def test_any_record_can_carry_the_path_of_the_player() -> None:
+    """With the filter on a handler, records of whatever library say which player was at work."""
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append((record.getMessage(), getattr(record, "path", None)))
+
+    records: list[tuple[str, object]] = []
+    handler = Kept()
+    handler.addFilter(PathFilter())
+    library = logging.getLogger("some.library")
+    library.addHandler(handler)
+
+    async def work(ctx: Context) -> None:
+        library.warning("at work")
+        await asyncio.create_task(task())
+        await asyncio.to_thread(library.warning, "in a thread")
+
+    async def task() -> None:
+        library.warning("in a task")
+
+    try:
+        assert await play(Conductor({"g": Conductor({"a": work})})) is None
+        library.warning("outside")
+    finally:
+        library.removeHandler(handler)
+    assert records == [
+        ("at work", "g.a"),
+        ("in a task", "g.a"),
+        ("in a thread", "g.a"),
+        ("outside", ""),
+    ]
 
 
 async def test_a_nested_conductor_logs_where_the_one_above_does() -> None:

@@ -369,7 +369,7 @@ def test_it_plays_in_a_thread() -> None:
         assert isinstance(performance, Performance)
         assert performance.status().state == "ready"
         assert seen == ["orchestra loop"]
-    assert seen == ["orchestra loop", "its body has been left"]
+    assert seen == ["orchestra loop", "the playing block was left"]
     assert performance.status().state == "stopped"
 
 
@@ -493,7 +493,7 @@ def test_ctrl_c_before_the_player_is_ready() -> None:
 
     with pytest.raises(KeyboardInterrupt), playing_in_thread(Starting()):
         pytest.fail("the body must not begin")
-    assert asked == ["its body has been left"]
+    assert asked == ["the playing block was left"]
 
 
 def test_ctrl_c_before_there_is_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,8 @@ def test_a_state_is_the_word_for_it(state: State) -> None:
     ("seconds", "text"),
     [
         (0, "0 s"),
-        (0.004, "0.004 s"),
+        (0.004, "0 s"),
+        (0.01, "0.01 s"),
         (0.25, "0.25 s"),
         (1.26, "1.3 s"),
         (8, "8 s"),

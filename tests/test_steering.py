@@ -369,6 +369,25 @@ async def test_a_removal_whose_caller_gives_up_goes_on() -> None:
     assert list(error.failures) == ["a"]
 
 
+@pytest.mark.parametrize("number", range(6))
+async def test_a_removal_that_is_given_up_in_any_moment_loses_no_error(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It comes out of `remove`, out of the group, or is in the log where the group has ended."""
+    player = FakePlayer(fails_stopping(OSError("boom")))
+    playing = await show(Conductor({"a": player}), after=1)
+    removal = asyncio.create_task(playing.conductor.remove("a"))
+    await turns(number)
+    removal.cancel()
+    error = await outcome(removal)
+    ended = await playing.end()
+    caplog.handler.flush()
+    logged = any("lost" in record.getMessage() for record in caplog.records)
+    told = [isinstance(error, OSError), isinstance(ended, ConductorError), logged]
+    assert told.count(True) == (1 if player.runs else 0)
+    assert player.failed == (1 if number else 0) or player.failed == 1
+
+
 async def test_a_removal_meets_the_stop_of_the_group() -> None:
     """Both go on together: the removed player's error goes to whoever removed it."""
     boom = OSError("boom")

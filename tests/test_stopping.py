@@ -20,7 +20,15 @@ from groups import (
     turns,
     when,
 )
-from orchestra import Conductor, ConductorError, Context, OrchestraError, StopTimeoutError, playing
+from orchestra import (
+    Conductor,
+    ConductorError,
+    Context,
+    OrchestraError,
+    StopTimeoutError,
+    play_until_signal,
+    playing,
+)
 from orchestra.testing import (
     FakePlayer,
     Take,
@@ -343,6 +351,65 @@ async def test_an_error_of_a_cut_off_nested_group_is_not_lost_on_the_way_up(leve
     error = await failure(nest(levels, FakePlayer(bad_end), timeout=0), asked=1)
     assert list(error.failures) == [leaf]
     assert stop_timeout(error).left == (leaf,)
+
+
+@pytest.mark.parametrize("timeout", [0, 5])
+async def test_a_wrapper_that_raises_as_well_hides_nothing(timeout: float) -> None:
+    """Its own error stands beside those of the group that it conducts."""
+
+    async def bad_end(take: Take) -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            raise OSError("in the leaf")
+
+    inner = Conductor({"leaf": FakePlayer(bad_end)})
+
+    async def wrapper(ctx: Context) -> None:
+        try:
+            await inner.play(ctx)
+        except (asyncio.CancelledError, ConductorError) as error:
+            if isinstance(error, ConductorError):
+                raise ExceptionGroup("both", [error, ValueError("in the wrapper")]) from None
+            raise ValueError("in the wrapper") from None
+
+    error = await failure(Conductor({"w": wrapper}, timeout=timeout), asked=1)
+    told = error.subgroup((OSError, ValueError))
+    assert told is not None
+    assert "in the leaf" in repr(told)
+    assert "in the wrapper" in repr(told)
+    if not timeout:
+        assert {path: str(one) for path, one in error.failures.items()} == {
+            "w.leaf": "in the leaf",
+            "w": "in the wrapper",
+        }
+
+
+async def test_a_removed_wrapper_that_raises_as_well_hides_nothing() -> None:
+    """What it and its group raised comes out of `remove`, by path."""
+
+    async def bad_end(take: Take) -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            raise OSError("in the leaf")
+
+    inner = Conductor({"leaf": FakePlayer(bad_end)})
+
+    async def wrapper(ctx: Context) -> None:
+        try:
+            await inner.play(ctx)
+        except asyncio.CancelledError:
+            raise ValueError("in the wrapper") from None
+
+    playing = await show(Conductor({"w": wrapper, "z": FakePlayer()}, timeout=0), after=1)
+    with pytest.raises(ConductorError) as caught:
+        await playing.conductor.remove("w")
+    assert {path: str(one) for path, one in caught.value.failures.items()} == {
+        "w.leaf": "in the leaf",
+        "w": "in the wrapper",
+    }
+    assert await playing.end() is None
 
 
 @abandons
@@ -671,6 +738,53 @@ async def test_a_conductor_in_a_cancelled_context_manager_is_cut_off() -> None:
     assert player.ended == 1
 
 
+@abandons
+async def test_cancelling_an_entry_point_cuts_everything_off(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its root is cut off as the players of a group are, and so are all below."""
+
+    async def bad_end(take: Take) -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            raise OSError("in the finally")
+
+    for root, path in (
+        (FakePlayer(bad_end), "FakePlayer"),
+        (nest(2, FakePlayer(bad_end)), "g.leaf"),
+    ):
+        caplog.clear()
+        task = asyncio.create_task(play_until_signal(root))
+        await asyncio.sleep(1)
+        began = now()
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert now() == began
+        assert "in the finally" in caplog.text
+        assert path in caplog.text
+    deaf = FakePlayer(ignores_cancellation(for_=60))
+    task = asyncio.create_task(play_until_signal(deaf, timeout=5))
+    await asyncio.sleep(1)
+    began = now()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert now() == pytest.approx(began + 0.5)
+
+
+@pytest.mark.parametrize("root", [FakePlayer(hangs()), nest(2, FakePlayer(hangs()))])
+async def test_an_entry_point_with_a_context_that_is_done_starts_nothing(root: Any) -> None:
+    """It returns at once."""
+    ctx = Context()
+    ctx.cancel()
+    await play_until_signal(root, ctx=ctx)
+    assert now() == 0
+
+
 # The order of a stop
 
 
@@ -736,6 +850,23 @@ async def test_an_abandoned_run_is_not_started_a_second_time() -> None:
     assert type(error.failures["deaf"]) is OrchestraError
     assert "_fake_player.py" in str(error.failures["deaf"])
     assert (deaf.runs, deaf.playing, good.playing) == (1, 1, 0)
+
+
+@abandons
+async def test_a_stop_before_the_refusal_is_clean() -> None:
+    """Asked to stop in the moment in which it would refuse a second copy, it has nothing to say."""
+    deaf = FakePlayer(ignores_cancellation(for_=60))
+    conductor = Conductor({"deaf": deaf, "good": FakePlayer()}, timeout=1)
+    await failure(conductor, asked=1)
+    for cut_off in (False, True):
+        playing = await show(conductor)
+        if cut_off:
+            playing.task.cancel()
+            await asyncio.wait([playing.task])
+            assert playing.task.cancelled()
+        else:
+            assert await playing.end() is None
+    assert deaf.runs == 1
 
 
 @abandons

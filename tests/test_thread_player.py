@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from groups import failure, play, turns
 from orchestra import (
@@ -380,6 +381,21 @@ async def test_nothing_is_left_of_a_failed_run() -> None:
         assert refs[0]() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_it_plays_in_real_loops(loop_factory: Any) -> None:
+    """Also there a thread hears of its stop, and its end is heard of."""
+
+    async def main() -> None:
+        ctx = Context()
+        task = asyncio.create_task(Conductor({"a": works, "b": restarting(works, [1])}).play(ctx))
+        await until(lambda: {"a", "b"} <= set(current()))
+        ctx.cancel()
+        await task
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
 
 
 @pytest.mark.virtual_time

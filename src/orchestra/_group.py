@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from . import _clock
@@ -366,8 +366,7 @@ class Group(Supervisor):
 
     def _outcome(self) -> ConductorError | None:
         failures = sorted(self._failures, key=lambda failure: failure[0])
-        paths = {path for _, path, _ in failures}
-        message = "" if not paths else f"{len(paths)} player{'s' * (len(paths) != 1)} failed"
+        message = _in_short(failures)
         if self._left:
             abandoned = dict.fromkeys(path for path in self.abandoned if path in self._left)
             error = StopTimeoutError(self._left, self._left, abandoned)
@@ -430,6 +429,16 @@ def verdict_of(life: Life) -> Exception | None:
     if len(found) < 2:
         return found[0] if found else None
     return ConductorError(f"{life.path} failed", found, [life.path] * len(found))
+
+
+def _in_short(failures: Sequence[tuple[float, str, Exception]]) -> str:
+    """How many failed, and the first of them."""
+    if not failures:
+        return ""
+    count = len({path for _, path, _ in failures})
+    _, path, error = failures[0]
+    first = f"{path}: {in_words(error)}"
+    return f"1 player failed, {first}" if count == 1 else f"{count} players failed, first {first}"
 
 
 def _is_within(path: str, above: str) -> bool:

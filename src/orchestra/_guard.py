@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Self
 
 from . import _stack
@@ -172,23 +172,34 @@ def _say(lines: Iterable[str]) -> None:
 
 def end_process(code: int, words: Callable[[], Iterable[str]]) -> None:
     """End the process at once, after some last words, and with what it has printed before."""
-    _within_patience(lambda: _say(words()))
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            _within_patience(stream.flush)
+    _join(_start(_last_steps(words)))
     os._exit(code)
 
 
-def _within_patience(function: Callable[[], None]) -> None:
-    # In a thread, since whoever is stuck may hold the stream's lock, or nobody reads what is printed.
-    def call() -> None:
-        with contextlib.suppress(Exception):
-            function()
+def _last_steps(words: Callable[[], Iterable[str]]) -> list[Callable[[], None]]:
+    """Each for a thread of its own: whoever is stuck may hold a lock, or nobody reads any more."""
+    return [lambda: _say(words()), _flush_stdout]
 
-    thread = threading.Thread(target=call, daemon=True)
-    with contextlib.suppress(RuntimeError):  # there may be too many threads already
-        thread.start()
-        thread.join(PATIENCE)
+
+def _flush_stdout() -> None:
+    if sys.stdout is not None:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+
+
+def _start(functions: Iterable[Callable[[], None]]) -> list[threading.Thread]:
+    threads = [threading.Thread(target=function, daemon=True) for function in functions]
+    for thread in threads:
+        with contextlib.suppress(RuntimeError):  # there may be too many threads already
+            thread.start()
+    return threads
+
+
+def _join(threads: Iterable[threading.Thread]) -> None:
+    limit = time.monotonic() + PATIENCE
+    for thread in threads:
+        if thread.is_alive():
+            thread.join(max(0.0, limit - time.monotonic()))
 
 
 class Watcher:
@@ -196,31 +207,36 @@ class Watcher:
 
     def __init__(self) -> None:
         self._before = set(threading.enumerate())
+        self._ended = threading.Event()
+        self._left: list[threading.Thread] = []
 
     def watch(self) -> None:
         """If threads are left: wait for the main thread's end, one second more, and end them all."""
-        left = [
+        self._left = [
             thread
             for thread in threading.enumerate()
             if thread not in self._before and not thread.daemon
         ]
-        if left:
-            ended = threading.Event()
+        if self._left:
             # Not `main_thread().join()`: the interpreter first waits for threads of pools, in
             # functions that are registered this way, the last one first.
-            _register_at_end(ended.set)
-            args = (left, ended)
-            threading.Thread(
-                target=self._end, args=args, name="orchestra watcher", daemon=True
-            ).start()
+            _register_at_end(self._ended.set)
+            # All at once, since no thread can be started at the end.
+            helpers = _start(self._at_end(step) for step in _last_steps(_last_words))
+            _start([self._at_end(lambda: self._exit(helpers))])
 
-    def _end(self, left: Collection[threading.Thread], ended: threading.Event) -> None:
-        ended.wait()
-        limit = time.monotonic() + PATIENCE
-        for thread in left:
-            thread.join(max(0.0, limit - time.monotonic()))
-        if any(thread.is_alive() for thread in left):
-            end_process(1, _last_words)
+    def _at_end(self, step: Callable[[], None]) -> Callable[[], None]:
+        def wait() -> None:
+            self._ended.wait()
+            _join(self._left)
+            if any(thread.is_alive() for thread in self._left):
+                step()
+
+        return wait
+
+    def _exit(self, helpers: list[threading.Thread]) -> None:
+        _join(helpers)
+        os._exit(1)
 
 
 def _last_words() -> Iterator[str]:
@@ -228,6 +244,6 @@ def _last_words() -> Iterator[str]:
     yield from _stacks()
 
 
-def _register_at_end(function: Callable[[], Any]) -> None:
-    register: Callable[[Callable[[], Any]], None] = threading._register_atexit  # type: ignore[attr-defined]
+def _register_at_end(function: Callable[[], object]) -> None:
+    register: Callable[[Callable[[], object]], None] = threading._register_atexit  # type: ignore[attr-defined]
     register(function)

@@ -58,6 +58,6 @@ def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
 def _group_state(life: Life, players: Players) -> State:
     if any(group.stopping and not group.over for group in life.groups or ()):
         return State.STOPPING
-    fine = (State.STOPPED, State.SKIPPED)
-    all_fine = all(player.ready or player.state in fine for player in players)
+    fine = (State.READY, State.STOPPED, State.SKIPPED)
+    all_fine = all(player.state in fine for player in players)
     return State.READY if all_fine else State.DEGRADED

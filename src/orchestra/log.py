@@ -21,7 +21,7 @@ from .events import (
     Stopped,
     Stopping,
 )
-from .status import duration
+from .status import duration, in_short
 
 player_path: ContextVar[str] = ContextVar("player_path", default="")
 """The path of the player whose code runs now, in all that it calls, its tasks and its threads."""
@@ -223,7 +223,7 @@ def describe(event: Event) -> tuple[str, dict[str, object], bool] | None:
         case Started(restarts=restarts):
             return f"{who}: started again", {"restarts": restarts}, False
         case Ready(details=details, implied=False):
-            shown = "".join(f" {key}={value}" for key, value in details.items())
+            shown = "".join(f" {key}={in_short(value)}" for key, value in details.items())
             return f"{who}: ready{shown}", {"details": dict(details)}, False
         case Failed(error=error, restarts=restarts, final=True):
             attrs = {"error": error, "restarts": restarts, **_traceback(error)}
@@ -252,7 +252,8 @@ def describe(event: Event) -> tuple[str, dict[str, object], bool] | None:
 def in_words(error: BaseException) -> str:
     """An exception as `Type: message`, in one line."""
     try:
-        text = str(error)
+        # A group adds the number of its exceptions to its message, which are told of elsewhere.
+        text = error.message if isinstance(error, BaseExceptionGroup) else str(error)
     except Exception as broken:
         text = f"(its text can't be had: {type(broken).__name__})"
     if "\n" in text:

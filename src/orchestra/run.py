@@ -176,7 +176,7 @@ class _Playing(AbstractAsyncContextManager[Performance]):
         traceback: TracebackType | None,
     ) -> None:
         task, self._task = self._task, None
-        self._root.stop("its body has been left")
+        self._root.stop("the playing block was left")
         ours = self._cancelled_body and task is not None and task.uncancel() <= self._before
         await self._end(None if ours and isinstance(error, asyncio.CancelledError) else error)
 
@@ -255,7 +255,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
             try:
                 self._root = root = ran.call(self._make)
                 if self._left:  # without waiting for it
-                    root.stop("its body has been left")
+                    root.stop("the playing block was left")
                 ran.when_ready(root, self._begun.set)
                 failure = ran.play(root)
             finally:
@@ -270,7 +270,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
         self._left = True
         root, limit = self._root, PATIENCE
         if root is not None:
-            root.stop("its body has been left")
+            root.stop("the playing block was left")
             limit += root.timeout + 4 * max(root.grace, LEAST_GRACE)
         self._thread.join(limit)
         failure = self._error

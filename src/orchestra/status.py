@@ -153,13 +153,14 @@ def _remarks(status: PlayerStatus) -> str:
         remarks.append(duration(status.uptime))
     if status.restarts:
         remarks.append("1 restart" if status.restarts == 1 else f"{status.restarts} restarts")
-    remarks += [f"{key}={_short(value)}" for key, value in status.details.items()]
+    remarks += [f"{key}={in_short(value)}" for key, value in status.details.items()]
     if status.error is not None and status.state is not State.READY:
         remarks.append(status.error)
     return "  ".join(remarks)
 
 
-def _short(value: object) -> str:
+def in_short(value: object) -> str:
+    """A detail as it is shown in a line."""
     values = value if isinstance(value, (list, tuple)) else (value,)
     # In one line, as all that is in a tree.
     return " ".join(", ".join(str(one) for one in values).split())
@@ -182,7 +183,7 @@ def duration(seconds: float) -> str:
     '2 h 14 m'
     """
     if seconds < 10:
-        return f"{seconds:.2g} s"
+        return f"{seconds:.2g} s" if seconds >= 0.01 else "0 s"
     whole = round(seconds)
     units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
     parts: list[str] = []
