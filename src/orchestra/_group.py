@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
+from ._failures import join, verdict_of
 from ._life import Life
 from ._order import Order
 from ._snapshot import status_of
 from ._supervisor import Supervisor
 from .context import NESTED_SHARE, Context, GroupContext
-from .errors import ConductorError, StopTimeoutError
 from .log import Logger, in_words
 from .player import Player, is_same
 from .status import PlayerStatus, State
@@ -55,8 +55,6 @@ class Group(Supervisor):
         self._ctx = ctx
         self._order = Order() if plan.ordered or plan.after else None
         self._context = GroupContext(ctx, plan.timeout, self._members, self._on_context)
-        self._failures: list[tuple[float, str, Exception]] = []  # when, whose, what
-        self._left: dict[str, str] = {}
         self._pending = 0
         self._unready = 0
         self._was_ready = False
@@ -95,7 +93,7 @@ class Group(Supervisor):
                     cancelled = error
                     self.cut_off()
         self.close()
-        failure = self._outcome()
+        failure = self.failures.outcome(self.path, self.loop.time())
         if cancelled is not None:
             if failure is not None:
                 self.seat.report(failure)
@@ -240,22 +238,7 @@ class Group(Supervisor):
             self._plan.leftovers[life.name] = (life.player, life.leftover)
         if heard:
             return  # it comes out of `remove`
-        for error in life.errors or ():
-            if isinstance(error, ConductorError):
-                self._take_over(life, error)
-            else:
-                self._failures.append((life.since, life.path, error))
-        self._left.update(life.left or {})
-
-    def _take_over(self, life: Life, group: ConductorError) -> None:
-        base = "" if _is_within(group.base, life.path) else life.path
-        for moment, path, error in group.entries():
-            if not path and isinstance(error, StopTimeoutError):
-                stuck = {join(base, left): error.stuck.get(left, "") for left in error.left}
-                self._left = {**stuck, **self._left}
-                self.abandoned += [join(base, left) for left in error.abandoned]
-            else:
-                self._failures.append((moment, join(base, path), error))
+        self.failures.take(life)
 
     def _let_go(self, life: Life) -> None:
         self._removing.pop(life.name, None)
@@ -364,18 +347,6 @@ class Group(Supervisor):
         self.cut([life for life in alive if not life.over], grace)
         self._check_over()
 
-    def _outcome(self) -> ConductorError | None:
-        failures = sorted(self._failures, key=lambda failure: failure[0])
-        message = _in_short(failures)
-        if self._left:
-            abandoned = dict.fromkeys(path for path in self.abandoned if path in self._left)
-            error = StopTimeoutError(self._left, self._left, abandoned)
-            failures.append((self.loop.time(), "", error))
-            message += f"; {error}" if message else str(error)
-        if not failures:
-            return None
-        return ConductorError.of(message, failures, base=self.path)
-
     # Seeing
 
     def status(self) -> PlayerStatus:
@@ -391,7 +362,7 @@ class Group(Supervisor):
 
     def _state(self, lives: list[Life]) -> State:
         if self.over:
-            return State.FAILED if self._failures or self._left else State.STOPPED
+            return State.FAILED if self.failures else State.STOPPED
         if self.stopping:
             return State.STOPPING
         return State.READY if self._was_ready else State.STARTING
@@ -412,39 +383,3 @@ def group_status(
         since=since,
         players=Players(players),
     )
-
-
-def verdict_of(life: Life) -> Exception | None:
-    """What one player's end comes to: its own exception, a stop timeout, or a group of both."""
-    found = list(life.errors or ())
-    left = dict(life.left or {})
-    for error in found:
-        if isinstance(error, ConductorError):
-            # It has told of those itself.
-            known = [one.left for one in error.exceptions if isinstance(one, StopTimeoutError)]
-            left = {path: at for path, at in left.items() if not any(path in one for one in known)}
-    if left:
-        over = life.state is State.ABANDONED
-        found.append(StopTimeoutError(left, left, left if over else ()))
-    if len(found) < 2:
-        return found[0] if found else None
-    return ConductorError(f"{life.path} failed", found, [life.path] * len(found))
-
-
-def _in_short(failures: Sequence[tuple[float, str, Exception]]) -> str:
-    """How many failed, and the first of them."""
-    if not failures:
-        return ""
-    count = len({path for _, path, _ in failures})
-    _, path, error = failures[0]
-    first = f"{path}: {in_words(error)}"
-    return f"1 player failed, {first}" if count == 1 else f"{count} players failed, first {first}"
-
-
-def _is_within(path: str, above: str) -> bool:
-    return not above or path == above or path.startswith(above + ".")
-
-
-def join(path: str, name: str) -> str:
-    """The path of what is called so below another path, either of which may be empty."""
-    return f"{path}.{name}" if path and name else path or name

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ._clock import seconds
-from ._group import verdict_of
+from ._failures import verdict_of
 from ._life import Life
 from ._supervisor import Supervisor
 from .context import Context, GroupContext

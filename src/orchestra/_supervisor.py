@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from ._failures import Failures
 from ._life import Life
 from ._snapshot import height, leaves
 from .context import Context
@@ -41,7 +42,7 @@ class Supervisor:
         self.timeout = timeout
         self.grace = timeout * TENTH
         self.lives: dict[str, Life] = {}
-        self.abandoned: list[str] = []
+        self.failures = Failures()
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf
         self._passes = self._patience = 0
@@ -123,7 +124,7 @@ class Supervisor:
         if life.stopping:
             left = dict(leaves(life))
             life.left = {**left, **(life.left or {})}
-            self.abandoned += left
+            self.failures.abandoned += left
         life.abandon()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from ._clock import seconds
-from ._group import verdict_of
+from ._failures import verdict_of
 from ._guard import PATIENCE, Guard, Watcher, print_stuck
 from ._life import Life
 from ._own_loop import LEAST_GRACE, LoopFactory, OwnLoop
