@@ -593,6 +593,68 @@ async def test_an_observer_that_raises_hurts_nobody(
     assert all(record.exc_info and record.exc_info[1] is error for record in logged)
 
 
+class Nameless:
+    """An observer and a logger that raises, in whatever is asked of it."""
+
+    def __call__(self, event: Event) -> None:
+        raise OSError
+
+    def info(self, msg: str, **attrs: object) -> None:
+        raise OSError
+
+    def error(self, msg: str, **attrs: object) -> None:
+        raise OSError
+
+    def with_group(self, name: str) -> Any:
+        raise OSError
+
+    def __repr__(self) -> str:
+        raise OSError
+
+
+async def test_an_observer_that_can_not_even_be_named_hurts_nobody() -> None:
+    """Its repr, which the log line would show, may raise too."""
+    player = FakePlayer()
+    playing = Show(Conductor({"g": Conductor({"a": player})}))
+    playing.performance.subscribe(Nameless())
+    await asyncio.sleep(1)
+    assert await playing.end() is None
+    assert player.asked == 1
+
+
+async def test_a_logger_that_can_not_even_be_named_hurts_nobody() -> None:
+    """The same for a logger."""
+    player = FakePlayer()
+    conductor = Conductor({"g": Conductor({"a": player})}, logger=Nameless())
+    assert await play(conductor, asked=1) is None
+    assert player.asked == 1
+
+
+@pytest.mark.parametrize("method", ["__str__", "__repr__", "add_note"])
+@pytest.mark.parametrize("backoff", [None, [1]])
+async def test_an_exception_that_can_not_be_shown_is_a_failure_all_the_same(
+    method: str, backoff: Any
+) -> None:
+    """Whatever is odd about a player's exception: it is told, or mended, and nothing hangs."""
+
+    def odd(*_: object) -> Any:
+        raise RuntimeError("can't be shown")
+
+    error: Any = type("OddError", (Exception,), {method: odd})()
+    player = FakePlayer(fails(error, after=1), ends(after=1), backoff=backoff)
+    playing = Show(Conductor({"g": Conductor({"a": player})}))
+    playing.performance.subscribe(Nameless())
+    await asyncio.wait([playing.task], timeout=100)
+    assert playing.task.done()
+    raised = playing.task.exception()
+    if backoff is None:
+        assert isinstance(raised, ConductorError)
+        assert raised.failures["g.a"] is error
+    else:
+        assert raised is None
+        assert player.runs == 2
+
+
 async def test_an_observer_may_steer_the_tree() -> None:
     """It may add, stop, restart and look at the tree from within an event, and sees events in order."""
     late, flaky = FakePlayer(), FakePlayer(fails(OSError("x"), after=1), plays(), backoff=[1000])

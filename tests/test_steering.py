@@ -369,6 +369,43 @@ async def test_a_removal_whose_caller_gives_up_goes_on() -> None:
     assert list(error.failures) == ["a"]
 
 
+async def test_a_name_whose_removal_was_given_up_is_not_free_before_its_player_has_ended() -> None:
+    """Or the successor would push it out of the group that has to see to its end."""
+    old, new = FakePlayer(hangs()), FakePlayer()
+    playing = await show(Conductor({"a": old, "z": FakePlayer()}, timeout=5), after=1)
+    removal = asyncio.create_task(playing.conductor.remove("a"))
+    await turns()
+    removal.cancel()
+    await asyncio.wait([removal])
+    try:
+        playing.conductor.add("a", new)
+    except (ValueError, OrchestraError):
+        pass
+    await asyncio.sleep(10)
+    assert old.playing == 0
+    error = await playing.end()
+    assert isinstance(error, ConductorError)
+    assert any(isinstance(one, StopTimeoutError) for one in error.exceptions)
+    assert new.playing == 0
+
+
+async def test_a_removed_player_is_unknown_from_the_moment_it_has_ended() -> None:
+    """Also to those who ask between its end and the return of `remove`."""
+    playing, player = await pair(fails_stopping(OSError("x")))
+    removal = asyncio.create_task(playing.conductor.remove("a"))
+    errors: set[type[BaseException]] = set()
+    for _ in range(6):
+        await asyncio.sleep(0)
+        if player.ended:
+            for call in (playing.conductor.restart, playing.performance.restart):
+                error = await outcome(call("a"))
+                assert error is not None
+                errors.add(type(error))
+    assert errors == {KeyError}
+    assert isinstance(await outcome(removal), OSError)
+    assert await playing.end() is None
+
+
 @pytest.mark.parametrize("number", range(6))
 async def test_a_removal_that_is_given_up_in_any_moment_loses_no_error(
     number: int, caplog: pytest.LogCaptureFixture

@@ -776,6 +776,19 @@ async def test_cancelling_an_entry_point_cuts_everything_off(
     assert now() == pytest.approx(began + 0.5)
 
 
+async def test_cancelling_an_entry_point_whose_root_backs_off_is_clean(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """There is nobody to cut off, and nothing to tell."""
+    task = asyncio.create_task(play_until_signal(FakePlayer(fails(after=1), backoff=[1000])))
+    await asyncio.sleep(2)
+    caplog.clear()
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("root", [FakePlayer(hangs()), nest(2, FakePlayer(hangs()))])
 async def test_an_entry_point_with_a_context_that_is_done_starts_nothing(root: Any) -> None:
     """It returns at once."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeVar
 
 from .errors import ConductorError, PlayerAbortedError
 from .log import in_words
 from .restart import note_of
+
+E = TypeVar("E", bound=BaseException)
 
 
 def judge(
@@ -30,28 +33,29 @@ def judge(
     elif isinstance(caught, asyncio.CancelledError) and (asked or blame is not None):
         error = None
     else:
-        error = PlayerAbortedError(f"ended by {in_words(caught)}")
-        error.__cause__ = caught
+        error = chained(PlayerAbortedError(f"ended by {in_words(caught)}"), caught)
     if reported:
         found = [*reported] if error is None else [error, *reported]
         error = found[0] if len(found) == 1 else _merged(path, found)
-    if blame is not None:
-        blame.__cause__ = error
-        return blame
-    return error
+    return error if blame is None else chained(blame, error)
 
 
 def without_our_frame(caught: BaseException) -> None:
     """Take the frame of the life off a traceback: it tells nothing, and would tie the two together."""
     if caught.__traceback__ is not None:
-        caught.__traceback__ = caught.__traceback__.tb_next or caught.__traceback__
+        caught.with_traceback(caught.__traceback__.tb_next or caught.__traceback__)
 
 
 def of_backoff(broken: Exception, error: Exception | None) -> Exception:
     """The failure that it is if the backoff itself fails, after a run that failed with `error`."""
     note_of(broken, "raised by the player's backoff")
-    broken.__cause__ = broken.__cause__ or error
-    return broken
+    return chained(broken, broken.__cause__ or error)
+
+
+def chained(error: E, cause: BaseException | None) -> E:
+    """The error with its cause, also where its class does not let attributes be set."""
+    BaseException.__setattr__(error, "__cause__", cause)
+    return error
 
 
 def _merged(path: str, errors: Sequence[Exception]) -> ConductorError:

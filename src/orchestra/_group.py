@@ -205,7 +205,7 @@ class Group(Supervisor):
         if not self._unready:
             self._check_ready()
         if self._order is not None:
-            self._start_next(life.name)
+            self._start_next(self._order.settle(life.name))
 
     def on_end(self, life: Life) -> None:
         self._pending -= 1
@@ -219,7 +219,8 @@ class Group(Supervisor):
         if heard is None and not self._asked and not self.stopping:
             self._on_end_alone(life)
         if self._order is not None:
-            self._start_next(life.name)
+            if heard is None:
+                self._start_next(self._order.settle(life.name))
             self._stop_next(self._order.end(life.name))
         if heard is not None:
             self._let_go(life)
@@ -245,22 +246,20 @@ class Group(Supervisor):
         if self.lives.get(life.name) is life:
             del self.lives[life.name]
             if self._order is not None:
-                self._order.remove(life.name)
+                self._start_next(self._order.remove(life.name))
 
     def _check_ready(self) -> None:
         if not self._unready and not self._was_ready:
             self._was_ready = True
             self._ctx.ready()
 
-    def _start_next(self, name: str) -> None:
-        """Start those that waited for this one to be ready, or to end."""
-        order, queue = self._order, self._free_to_start
-        if order is None:
-            return
+    def _start_next(self, names: Iterable[str]) -> None:
+        """Start those that need not wait any more."""
+        queue = self._free_to_start
         # By a queue, since each may end in its first step and free the next: a chain may be longer
         # than the stack is deep.
         busy = bool(queue)
-        queue.extend(order.settle(name))
+        queue.extend(names)
         while queue and not busy:
             life = self.lives.get(queue[0])
             if life is not None and life.state is State.WAITING and life.task is None:
@@ -287,21 +286,25 @@ class Group(Supervisor):
         if self.over:
             return
         self.refresh()
-        context, first = self._context, not self._asked
-        self._asked = True
+        first, self._asked = not self._asked, True
         if self._order is not None:
             self._ask_in_order(self._order, first)
-        elif first:
-            reason, deadline, now = context.reason, context.deadline, self.loop.time()
+        else:
+            self._ask_all(first)
+        self.performance.on_group_stop(self)
+        self._check_over()
+
+    def _ask_all(self, first: bool) -> None:
+        deadline = self._context.deadline
+        if first:
+            reason, now = self._context.reason, self.loop.time()
             for life in list(self.lives.values()):
                 life.ask(reason, now)
                 ctx = life.ctx
                 # One that was made in the moment in which another thread ended the others.
                 if ctx is not None and not ctx.done():
                     ctx.end_by(reason, deadline)
-        self.watch(context.deadline)
-        self.performance.on_group_stop(self)
-        self._check_over()
+        self.watch(deadline)
 
     def _ask_in_order(self, order: Order, first: bool) -> None:
         if not first:

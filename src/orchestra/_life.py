@@ -65,7 +65,7 @@ class Keeper(Protocol):
     def emit(self, make: Callable[..., Event], path: str, *args: object) -> None: ...
     def on_ready(self, life: Life) -> None: ...
     def on_end(self, life: Life) -> None: ...
-    def watch(self, deadline: float) -> None: ...
+    def watch(self, deadline: float, life: Life) -> None: ...
 
 
 class Group(Protocol):
@@ -457,7 +457,7 @@ class Life:
         ctx.end_by(self.blame or "cut off", now + grace)
         ctx.grant(now + grace)
         self.task.cancel()
-        keeper.watch(now + grace)
+        keeper.watch(now + grace, self)
 
     def has_begun(self) -> bool:
         """Whether its task has taken the first step of a run."""

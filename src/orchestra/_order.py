@@ -89,8 +89,8 @@ class Order:
             self._kept_by.setdefault(other, set())
         self.begin(name)
 
-    def remove(self, name: str) -> None:
-        """Let go of a player: those that came after it come after those before it."""
+    def remove(self, name: str) -> list[str]:
+        """Let go of a player: those that came after it come after those before it, or may start."""
         before, behind = self._before.pop(name), self._behind.pop(name)
         waits_for = self._waits_for.pop(name)
         self.end(name)
@@ -109,6 +109,7 @@ class Order:
             for one in before:
                 if other not in self._behind[one]:
                     self._behind[one].append(other)
+        return [other for other in behind if not self._waits_for[other]]
 
     def settle(self, name: str) -> list[str]:
         """It has been ready, or has ended: those that may start for it."""

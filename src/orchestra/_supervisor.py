@@ -43,6 +43,8 @@ class Supervisor:
         self.grace = timeout * TENTH
         self.lives: dict[str, Life] = {}
         self.failures = Failures()
+        self._timed: dict[Life, None] = {}  # those that have a limit
+        self._all_timed = False
         self._timer: asyncio.Handle | None = None
         self._timer_at = math.inf
         self._passes = self._patience = 0
@@ -81,8 +83,15 @@ class Supervisor:
 
     # Deadlines
 
-    def watch(self, deadline: float) -> None:
-        """See to those whose time is over, at this moment at the latest."""
+    def watch(self, deadline: float, life: Life | None = None) -> None:
+        """See to this one, or to all, at this moment, when its time is over."""
+        if life is None:
+            self._all_timed = True
+        else:
+            self._timed[life] = None
+        self._wake_at(deadline)
+
+    def _wake_at(self, deadline: float) -> None:
         if deadline < self._timer_at:
             self.close()
             self._timer_at = deadline
@@ -92,7 +101,10 @@ class Supervisor:
         """Cut off who is late, abandon who has been cut off and is late again."""
         self._timer, self._timer_at = None, math.inf
         now = self.loop.time()
-        due = [life for life in self.lives.values() if life.due <= now]
+        # In a group with an order, few have a limit at a time.
+        self._timed = {life: None for life in self._timed if not life.over}
+        timed = self.lives.values() if self._all_timed else self._timed
+        due = [life for life in timed if life.due <= now]
         gone = [life for life in due if life.state is State.CUT_OFF]
         self.cut([life for life in due if life.state is not State.CUT_OFF])
         # Once high it stays high: a group may have ended inside by now, and still has to say so.
@@ -106,7 +118,7 @@ class Supervisor:
         self._passes = self._patience = 0
         for life in gone:
             self._abandon(life)
-        self.watch(min((life.due for life in self.lives.values()), default=math.inf))
+        self._wake_at(min((life.due for life in timed), default=math.inf))
 
     def cut(self, lives: list[Life], grace: float | None = None) -> None:
         """Cut these off, after a look at where all of them are."""
@@ -147,7 +159,7 @@ class Supervisor:
         life.ask(reason, self.loop.time())
         if life.ctx is not None and not life.over:
             life.ctx.end_by(reason, deadline)
-            self.watch(deadline)
+            self.watch(deadline, life)
 
     async def restart(self, name: str) -> None:
         """Stop one player and start it again, until it is ready."""
@@ -163,7 +175,7 @@ class Supervisor:
             if life.ctx is not None and life.state in (State.STOPPING, State.CUT_OFF):
                 deadline = now + self.timeout
                 life.ctx.end_by("restart", deadline)
-                self.watch(deadline)
+                self.watch(deadline, life)
         await self.until(life, lambda: life.over or (life.state is State.READY and not life.again))
         if life.errors:
             raise life.errors[0]
