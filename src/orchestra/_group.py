@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
@@ -45,7 +45,13 @@ class Group(Supervisor):
     """The players of a conductor while it plays."""
 
     def __init__(
-        self, plan: Plan, ctx: Context, seat: Seat, performance: Any, logger: Logger
+        self,
+        plan: Plan,
+        ctx: Context,
+        seat: Seat,
+        performance: Any,
+        logger: Logger,
+        forget: Callable[[str], None],
     ) -> None:
         super().__init__(performance, logger, plan.timeout)
         self.path = seat.path
@@ -59,6 +65,7 @@ class Group(Supervisor):
         self._unready = 0
         self._was_ready = False
         self._asked = False
+        self._forget = forget
         self._removing: dict[str, int] = {}  # how many wait for it
         self._free_to_start: deque[str] = deque()
         self._free_to_stop: deque[str] = deque()
@@ -245,6 +252,7 @@ class Group(Supervisor):
         self._removing.pop(life.name, None)
         if self.lives.get(life.name) is life:
             del self.lives[life.name]
+            self._forget(life.name)
             if self._order is not None:
                 self._start_next(self._order.remove(life.name))
 

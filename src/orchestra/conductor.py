@@ -15,7 +15,7 @@ from ._snapshot import status_of
 from .backoff import as_backoff
 from .context import Context
 from .errors import AlreadyPlayingError, OrchestraError, nearest
-from .log import Logger, check_logger, default_logger, report
+from .log import Logger, check_logger, default_logger, report, shown
 from .performance import Performance
 from .player import Player, PlayerLike, as_player, kind_of, terms_of
 from .status import PlayerStatus, State
@@ -123,7 +123,7 @@ class Conductor:
             performance = Performance.over(ctx)
         seat = cast("Life | Performance", ctx.seat)
         logger = self.logger or _logger_above(seat)
-        group = Group(self, ctx, seat, performance, logger)
+        group = Group(self, ctx, seat, performance, logger, self._forget)
         seat.groups = [*(one for one in seat.groups or () if not one.over), group]
         self._playing, self._group = True, group
         return group
@@ -151,18 +151,16 @@ class Conductor:
         Raises what the player raised, a `StopTimeoutError` if it had to be cut off, and `KeyError`
         for an unknown name, with the nearest.
         """
-        player = self._players.get(name)
-        if player is None:
+        if name not in self._players:
             raise KeyError(f"no player {name!r}. {nearest(name, self._players)}")
         group = self._running()
-        try:
-            if group is not None:
-                await group.remove(name)
-        finally:
-            if self._players.get(name) is player:
-                self._forget(name)
+        if group is None:
+            self._forget(name)
+        else:
+            await group.remove(name)
 
     def _forget(self, name: str) -> None:
+        """The player of this name is gone, and the name may be taken again."""
         del self._players[name]
         self.after.pop(name, None)
         for other, before in self.after.items():
@@ -200,7 +198,7 @@ def _logger_above(seat: Life | Performance) -> Logger:
     try:
         return above.with_group(seat.name) if seat.name else above
     except BaseException as error:
-        report(f"the logger {above!r} failed", error)
+        report(f"the logger {shown(above)} failed", error)
         return above
 
 

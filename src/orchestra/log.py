@@ -203,7 +203,7 @@ def log_event(logger: Logger, event: Event) -> None:
             msg, attrs, is_error = line
             (logger.error if is_error else logger.info)(msg, path=event.path, **attrs)
     except BaseException as error:
-        report(f"the logger {_shown(logger)} failed", error)
+        report(f"the logger {shown(logger)} failed", error)
 
 
 def report(msg: str, error: BaseException, **attrs: object) -> None:
@@ -254,17 +254,18 @@ def in_words(error: BaseException) -> str:
     try:
         # A group adds the number of its exceptions to its message, which are told of elsewhere.
         text = error.message if isinstance(error, BaseExceptionGroup) else str(error)
-    except Exception as broken:
+    except BaseException as broken:
         text = f"(its text can't be had: {type(broken).__name__})"
     if "\n" in text:
         text = " ".join(text.split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """The `repr` of somebody's object, also where that raises."""
     try:
         return repr(value)
-    except Exception:
+    except BaseException:
         return object.__repr__(value)
 
 

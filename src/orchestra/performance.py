@@ -17,7 +17,7 @@ from ._waiter import call_soon_threadsafe
 from .context import Context
 from .errors import nearest
 from .events import Event, Observer, Skipped
-from .log import default_logger, log_event, report
+from .log import default_logger, in_words, log_event, report, shown
 from .status import Players, PlayerStatus, State
 
 BACKLOG: Final = 10_000
@@ -164,7 +164,8 @@ class Performance:
             observer(event)
         except BaseException as error:
             # Not even what is meant to end the program: an observer is no player.
-            report(f"the observer {observer!r} failed with {event!r}", error)
+            what = f"{type(event).__name__} of {event.path!r}"
+            report(f"the observer {shown(observer)} failed with {what}", error)
 
     def drain(self) -> None:
         """From now on nothing counts as ready."""
@@ -200,7 +201,7 @@ class Performance:
     def report(self, error: Exception) -> None:
         """Log what a conductor raised that was cut off from outside, and has none above it."""
         for one in error.exceptions if isinstance(error, ExceptionGroup) else (error,):
-            report(f"lost in a cancellation: {one}", one)
+            report(f"lost in a cancellation: {in_words(one)}", one)
 
     def skip(self, ctx: Context) -> None:
         """A conductor has been met again in this tree."""

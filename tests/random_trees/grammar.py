@@ -5,6 +5,7 @@ A path goes from state to state with each event; what has no arrow here is again
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,8 +24,8 @@ from orchestra.events import (
 )
 from orchestra.status import State
 
-from .scenario import Group, Node, Restart, is_below, walk
-from .stage import Added, Called, Entry, Over, Record, Returned, Seen, Told
+from .scenario import Group, Node, Restart, is_below, split, walk
+from .stage import Added, Called, Entry, Over, Record, Removed, Returned, Seen, Told
 
 NONE, STARTING, READY, MENDED, WAITING = "none", "starting", "ready", "mended", "waiting"
 STOPPING, CUT, ABANDONED, ENDED = "stopping", "cut off", "abandoned", "ended"
@@ -76,6 +77,12 @@ STATUS: dict[str, tuple[State, ...]] = {
     ENDED: (State.STOPPED, State.FAILED, State.SKIPPED, State.ABANDONED),
 }
 
+AFTER = {
+    "Stopped": (State.STOPPED,),
+    "Failed": (State.FAILED, State.ABANDONED),
+    "Skipped": (State.SKIPPED,),
+}
+
 EVERYTHING_READY = (State.READY, State.STOPPED, State.SKIPPED)
 
 
@@ -90,7 +97,8 @@ class Life:
     last: Event | None = None
     since: float = 0.0
     by_guard: bool = False  # cut off without having been asked
-    fresh: bool = True  # this is its first life, or the first since it was taken in anew
+    coming_back: bool = False  # somebody has asked for a restart
+    removed: bool = False  # it goes on, but whoever removed it has gone
 
 
 def word(event: Event) -> str:
@@ -104,7 +112,6 @@ class Grammar:
 
     def __init__(self, record: Record) -> None:
         self._record = record
-        self._restarting: dict[str, int] = {}
         self.lives: dict[str, Life] = {}
         self._take_in("", record.scenario.tree)
         self.faults = list(self._read())
@@ -123,14 +130,19 @@ class Grammar:
             case Told(event=event):
                 yield from self._on_event(event, entry.time)
             case Called(action=Restart(path=path)):
-                self._restarting[path] = self._restarting.get(path, 0) + 1
-            case Returned(action=Restart(path=path)):
-                self._restarting[path] -= 1
+                if path in self.lives:
+                    self.lives[path].coming_back = True
+            case Returned(action=Restart(path=path), error=error):
+                # It comes back also where whoever waited for it has gone.
+                if path in self.lives and not isinstance(error, asyncio.CancelledError):
+                    self.lives[path].coming_back = False
             case Added(path=path, node=node):
                 alive = [one for one in self._alive(path)]
                 self._take_in(path, node)
                 if alive:
                     yield f"{path} was added while {alive} go on there"
+            case Removed(path=path):
+                self._remove(path)
             case Seen(status=status, names=names):
                 yield from self._on_snapshot(status, names)
             case Over():
@@ -145,6 +157,14 @@ class Grammar:
             if (path == top or is_below(path, top)) and life.state in (*ALIVE, MENDED, WAITING)
         ]
 
+    def _remove(self, top: str) -> None:
+        gone = not self._alive(top)
+        for path in [path for path in self.lives if path == top or is_below(path, top)]:
+            if gone:
+                del self.lives[path]
+            else:
+                self.lives[path].removed = True
+
     # Events
 
     def _on_event(self, event: Event, now: float) -> Iterator[str]:
@@ -155,12 +175,9 @@ class Grammar:
             return
         before = life.state
         after = ARROWS.get((before, name))
-        restarted = after is None and bool(self._restarting.get(path))
+        restarted = after is None and life.coming_back
         if restarted:
             after = BY_RESTART.get((before, name))
-        if after is None and before == ENDED and name == "Started":
-            after = STARTING  # whoever waited for its restart is gone
-            restarted = True
         if after is None:
             yield f"{path}: {name} is no event for one that is {before} (the last was {life.last})"
             after = before
@@ -181,11 +198,17 @@ class Grammar:
             life.by_guard = False
         if isinstance(event, Ready):
             life.was_ready = True
+        if isinstance(event, Started) or after == ENDED:
+            life.coming_back = False
         if isinstance(event, Started):
-            for path, other in self.lives.items():
-                if is_below(path, event.path):
+            for path, other in list(self.lives.items()):
+                if is_below(path, event.path) and other.removed:
+                    del self.lives[path]
+                elif is_below(path, event.path):
                     self.lives[path] = Life(other.node)
         life.state, life.last, life.since = after, event, now
+        if life.removed and after == ENDED:
+            self._remove(event.path)
 
     def _check_numbers(self, life: Life, event: Event, restarted: bool) -> Iterator[str]:
         match event:
@@ -201,8 +224,6 @@ class Grammar:
                     yield f"{event.path}: {event} at another moment than {life.last}"
             case Started(restarts=restarts):
                 life.restarts += restarted
-                if life.state == ENDED and restarts != life.restarts:
-                    life.restarts = restarts  # it was taken in anew
                 if restarts != life.restarts:
                     yield f"{event.path}: {event}, and not restart {life.restarts}"
             case Failed(restarts=restarts):
@@ -220,7 +241,8 @@ class Grammar:
             unready = [
                 one
                 for one in self._children(path)
-                if not self.lives[one].was_ready and self.lives[one].state != ENDED
+                if not self.lives[one].was_ready
+                and not isinstance(self.lives[one].last, Stopped | Skipped)
             ]
             if unready:
                 yield f"{path}: ready, while {unready} have not been"
@@ -240,28 +262,39 @@ class Grammar:
             if known is not None and shown != [name for name in known if name in shown]:
                 yield f"the status of {one.path!r} has {shown}, and not in the order of {known}"
 
+    def _plays(self, path: str) -> bool:
+        """Whether the group at this path, and all above it, play."""
+        while path:
+            if path in self.lives and self.lives[path].state not in ALIVE:
+                return False
+            path, _ = split(path)
+        return not self._record.scenario.supervised or self.lives[""].state in ALIVE
+
     def _check_status(self, one: PlayerStatus, is_top: bool) -> Iterator[str]:
         if is_top and not self._record.scenario.supervised:
             return
         life = self.lives.get(one.path)
+        if life is not None and life.state == NONE and not self._plays(split(one.path)[0]):
+            return  # it was taken in by a group that does not play, which shows its last performance
+        if life is None and not self._plays(split(one.path)[0]):
+            return  # the same, of one that was removed
         if life is None:
             yield f"the status shows {one.path!r}, which is nobody"
             return
         allowed = list(STATUS.get(life.state, ()))
         if life.state == READY and isinstance(life.node, Group):
             allowed.append(State.STOPPING)
-        if life.state in (STOPPING, CUT, STARTING, READY) and self._restarting.get(one.path):
+        if life.state in (STOPPING, CUT, STARTING, READY) and life.coming_back:
             allowed.append(State.BACKING_OFF)  # for a turn of the loop
-        if life.state in (ENDED, WAITING) and self._restarting.get(one.path):
+        if life.state in (ENDED, WAITING) and life.coming_back:
             allowed.append(State.WAITING)
         if life.state == ENDED:
-            last = {"Stopped": State.STOPPED, "Failed": State.FAILED, "Skipped": State.SKIPPED}
-            allowed = [last.get(word(life.last) if life.last else "", State.STOPPED), *allowed[4:]]
+            allowed = [*AFTER[word(life.last)], *allowed[4:]] if life.last is not None else []
         if one.state not in allowed:
             yield f"the status of {one.path} says {one.state}, the events {life.state} ({life.last})"
         if one.ready != (one.state in (State.READY, State.DEGRADED)):
             yield f"the status of {one.path} says {one.state} and ready={one.ready}"
-        if one.restarts not in (life.restarts, life.restarts + bool(self._restarting.get(one.path))):
+        if one.restarts not in (life.restarts, life.restarts + life.coming_back):
             yield f"the status of {one.path} says {one.restarts} restarts, the events {life.restarts}"
         if one.state is State.READY and any(
             not (player.ready or player.state in EVERYTHING_READY) for player in one.players
