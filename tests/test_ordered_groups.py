@@ -473,6 +473,17 @@ async def test_a_player_that_has_ended_and_plays_again_keeps_those_before_it() -
     assert b.runs == 2
 
 
+async def test_a_player_that_plays_again_keeps_those_beyond_one_that_has_ended() -> None:
+    """It came after the first as well, though the one between them is over."""
+    a = FakePlayer(slow_stop(1))
+    b, c = FakePlayer(ends(after=1)), FakePlayer(ends(after=1), slow_stop(2))
+    playing = await show(Conductor({"a": a, "b": b, "c": c}, ordered=True), after=5)
+    await playing.conductor.restart("c")
+    assert await playing.end() is None
+    assert when(c, "asked") == [5]
+    assert when(a, "asked") == [7]
+
+
 async def test_a_restart_of_a_dependency_meets_the_stop() -> None:
     """Stopped in the middle of a restart, the group ends in time, and no run is left."""
     playing, players = await three(timeout=9)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -477,6 +478,22 @@ async def test_stuck_looks_through_tasks_that_are_waited_for() -> None:
 
     error = await failure(Conductor({"a": player}, timeout=1), asked=1)
     assert "stuck in a task" in stop_timeout(error).stuck["a"]
+
+
+async def test_stuck_says_where_a_thread_is() -> None:
+    """A thread can't be cut off: it is abandoned, and its own stack is shown."""
+    go = threading.Event()
+
+    def works(ctx: Context) -> None:
+        go.wait()  # stuck in the thread
+
+    # While a thread is at work, virtual time passes at its real pace: so the timeout is short.
+    error = await failure(Conductor({"g": Conductor({"a": works})}, timeout=0.05), asked=0.01)
+    go.set()
+    await turns()
+    found = stop_timeout(error)
+    assert found.left == found.abandoned == ("g.a",)
+    assert "stuck in the thread" in found.stuck["g.a"]
 
 
 async def test_only_the_leaves_that_did_not_stop_are_named() -> None:

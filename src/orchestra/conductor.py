@@ -114,7 +114,7 @@ class Conductor:
     def _open(self, ctx: Context) -> Group | None:
         performance = ctx.performance
         if self._playing and self._group is not None:
-            if performance is self._group.performance:
+            if performance is not None and performance is self._group.performance:
                 performance.skip(ctx)
                 return None
             raise AlreadyPlayingError(f"{self!r} plays already, under another root context")

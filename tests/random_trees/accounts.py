@@ -108,9 +108,9 @@ class Accounts:
         for entry in self._record.entries:
             match entry:
                 case Told(time=time, event=Abandoned(path=path)):
-                    if run.path == path or is_below(run.path, path):
-                        if time >= run.began and (run.ended is None or time <= run.ended):
-                            return self._before(run, entry)
+                    meant = run.path == path or is_below(run.path, path)
+                    if meant and run.began <= time and (run.ended is None or time <= run.ended):
+                        return self._before(run, entry)
         return True
 
     def _before(self, run: Played, entry: Told) -> bool:
@@ -245,7 +245,9 @@ def carries(error: BaseException | None, own: BaseException) -> bool:
     while error is not None:
         if error is own:
             return True
-        if isinstance(error, BaseExceptionGroup) and any(carries(one, own) for one in error.exceptions):
+        if isinstance(error, BaseExceptionGroup) and any(
+            carries(one, own) for one in error.exceptions
+        ):
             return True
         error = error.__cause__
     return False

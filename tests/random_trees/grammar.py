@@ -11,16 +11,13 @@ from dataclasses import dataclass
 
 from orchestra import PlayerStatus
 from orchestra.events import (
-    Abandoned,
     BackingOff,
-    CutOff,
     Event,
     Failed,
     Ready,
     Skipped,
     Started,
     Stopped,
-    Stopping,
 )
 from orchestra.status import State
 
@@ -137,7 +134,7 @@ class Grammar:
                 if path in self.lives and not isinstance(error, asyncio.CancelledError):
                     self.lives[path].coming_back = False
             case Added(path=path, node=node):
-                alive = [one for one in self._alive(path)]
+                alive = list(self._alive(path))
                 self._take_in(path, node)
                 if alive:
                     yield f"{path} was added while {alive} go on there"
@@ -146,7 +143,9 @@ class Grammar:
             case Seen(status=status, names=names):
                 yield from self._on_snapshot(status, names)
             case Over():
-                alive = [path for path in self._alive("") if path or self._record.scenario.supervised]
+                alive = [
+                    path for path in self._alive("") if path or self._record.scenario.supervised
+                ]
                 if alive:
                     yield f"all is over, but not {alive}"
 
@@ -181,8 +180,10 @@ class Grammar:
         if after is None:
             yield f"{path}: {name} is no event for one that is {before} (the last was {life.last})"
             after = before
-        if name == "Failed" and before == ENDED and not (
-            isinstance(life.last, Failed) and life.since == now
+        if (
+            name == "Failed"
+            and before == ENDED
+            and not (isinstance(life.last, Failed) and life.since == now)
         ):
             yield f"{path}: {event} long after its end"
         if life.last is not None and life.last.time > event.time:
@@ -300,5 +301,3 @@ class Grammar:
             not (player.ready or player.state in EVERYTHING_READY) for player in one.players
         ):
             yield f"the status of {one.path} is ready, and not all of its players: {one}"
-
-

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from orchestra import Conductor, ConductorError, Context, Performance, PermanentError, PlayerStatus, restarting
+from orchestra import (
+    Conductor,
+    ConductorError,
+    Context,
+    Performance,
+    PermanentError,
+    PlayerStatus,
+    restarting,
+)
 from orchestra._root import Root
 from orchestra.events import Event
 from orchestra.testing import VirtualLoop
@@ -370,9 +378,7 @@ class Stage:
     def _player(self, node: Node, above: list[Conductor]) -> Any:
         if isinstance(node, Again):
             return above[-min(node.levels, len(above))]
-        player: Any = (
-            self._conductor(node, above) if isinstance(node, Group) else Actor(self, node)
-        )
+        player: Any = self._conductor(node, above) if isinstance(node, Group) else Actor(self, node)
         delays = delays_of(node.backoff)
         if node.always and delays is not None:
             wrapped = restarting(player, delays, on="always")

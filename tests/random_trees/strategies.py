@@ -117,7 +117,9 @@ def actions(draw: st.DrawFn, tree: Group) -> Action:
     paths = [path for path, _ in known if path]
     paths += [join(path, name) for path in of_groups for name in NAMES[-1:]]
     patience = st.one_of(st.just(EVER), st.just(EVER), delays)
-    match draw(st.sampled_from("look add remove restart cancel stop cancel-task".split())):
+    match draw(
+        st.sampled_from(["look", "add", "remove", "restart", "cancel", "stop", "cancel-task"])
+    ):
         case "add":
             path = join(draw(st.sampled_from(of_groups)), draw(st.sampled_from(NAMES)))
             depth = path.count(".") + 1
