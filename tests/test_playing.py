@@ -463,6 +463,14 @@ def test_a_body_that_is_ended_by_ctrl_c(caplog: pytest.LogCaptureFixture) -> Non
     assert "OSError: player" in caplog.text
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A Ctrl-C raises KeyboardInterrupt, also where the tests run in the background of a shell."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
+
+
 def interrupt_the_waiting_main_thread() -> None:
     """Send a Ctrl-C as soon as the main thread waits in the `__enter__` of something."""
     main = threading.main_thread().ident
@@ -479,6 +487,7 @@ def interrupt_the_waiting_main_thread() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_before_the_player_is_ready() -> None:
     """The player is stopped gracefully, and the interruption is raised."""
     asked: list[object] = []
@@ -496,6 +505,7 @@ def test_ctrl_c_before_the_player_is_ready() -> None:
     assert asked == ["the playing block was left"]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_before_there_is_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """The interruption is raised though the loop's maker is stuck, and nothing plays later on."""
     monkeypatch.setattr(run, "PATIENCE", 0.01)

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -421,6 +421,14 @@ def test_nothing_is_ready_while_draining() -> None:
 # What else ends the loop
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A Ctrl-C raises KeyboardInterrupt, also where the tests run in the background of a shell."""
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, found)
+
+
 def idle(loop_thread: int) -> bool:
     """Whether the thread of an asyncio loop is waiting for something to happen."""
     return sys._current_frames()[loop_thread].f_code.co_name == "select"
@@ -444,6 +452,7 @@ def interrupts(times: int) -> Callable[[Context], None]:
     return interrupt
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_ctrl_c_that_is_not_ours() -> None:
     """Without SIGINT among the signals it is a KeyboardInterrupt, and the stop is graceful."""
     player = FakePlayer()
@@ -452,6 +461,7 @@ def test_a_ctrl_c_that_is_not_ours() -> None:
     assert [what for _, what in player.log] == ["started", "asked", "ended"]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_that_is_not_ours(caplog: pytest.LogCaptureFixture) -> None:
     """It cuts everything off; what went wrong goes to the log."""
     player = FakePlayer(hangs())

@@ -1,7 +1,9 @@
 """Where something is right now: the await chain of a task, the stack of a thread."""
 
 import asyncio
+import gc
 import re
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -238,6 +240,29 @@ def test_the_stack_of_a_thread_has_its_innermost_frame_last() -> None:
     assert functions(text) == ["waits_too", "waits"]
     assert text.startswith("at /my/threading.py:2 in waits_too\n")
     assert text.endswith("in waits: event.wait()")
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_no_garbage_is_collected_while_frames_are_looked_at(
+    collects: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 may hang if it is, and so it is put off until after the look."""
+    seen: list[bool] = []
+    look = sys._current_frames
+
+    def watched() -> Any:
+        seen.append(gc.isenabled())
+        return look()
+
+    monkeypatch.setattr(sys, "_current_frames", watched)
+    if not collects:
+        gc.disable()
+    try:
+        assert threading.get_ident() in _stack.current_frames()
+        assert seen == [False]
+        assert gc.isenabled() == collects
+    finally:
+        gc.enable()
 
 
 def test_a_thread_that_is_over_is_nowhere() -> None:

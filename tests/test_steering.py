@@ -11,7 +11,9 @@ from orchestra import (
     Conductor,
     ConductorError,
     Context,
+    Failed,
     OrchestraError,
+    Stopped,
     StopTimeoutError,
     WatchdogError,
     playing,
@@ -958,3 +960,45 @@ async def test_an_error_of_ours_names_the_player() -> None:
             await call("a")
     assert await playing.end() is None
     await failure(Conductor({"a": FakePlayer(fails())}))
+
+
+@pytest.mark.parametrize("raised", [None, OSError("boom")])
+async def test_a_removal_given_up_in_the_moment_of_the_end(raised: Exception | None) -> None:
+    """The player is gone and the group is over: what it raised is told in the log, if anything."""
+    player = FakePlayer(plays() if raised is None else fails_stopping(raised))
+    playing = await show(Conductor({"a": player}), after=1)
+    removal = asyncio.create_task(playing.conductor.remove("a"))
+    performance = playing.ctx.performance
+    assert performance is not None
+    performance.subscribe(
+        lambda event: removal.cancel() if type(event) in (Stopped, Failed) else None
+    )
+    await asyncio.wait([removal])
+    assert removal.cancelled()
+    assert await playing.end() is None
+    assert player.playing == 0
+
+
+async def test_an_earlier_run_can_not_say_that_the_next_is_ready() -> None:
+    """What is left of a run that has ended may still call its `ready`, and nobody listens."""
+    contexts: list[Context] = []
+
+    class Twice:
+        signals_ready = True
+
+        async def play(self, ctx: Context) -> None:
+            contexts.append(ctx)
+            if len(contexts) == 1:
+                raise OSError("first")
+            await ctx.wait()
+
+        def backoff(self) -> list[float]:
+            return [0]
+
+    playing = await show(Conductor({"a": Twice()}), after=1)
+    contexts[0].ready(stale=True)
+    assert not playing.conductor.status().players["a"].ready
+    contexts[1].ready()
+    assert playing.conductor.status().players["a"].ready
+    assert playing.conductor.status().players["a"].details == {}
+    assert await playing.end() is None

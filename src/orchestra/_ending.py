@@ -42,8 +42,8 @@ def judge(
 
 def without_our_frame(caught: BaseException) -> None:
     """Take the frame of the life off a traceback: it tells nothing, and would tie the two together."""
-    if caught.__traceback__ is not None:
-        caught.with_traceback(caught.__traceback__.tb_next or caught.__traceback__)
+    ours = caught.__traceback__
+    caught.with_traceback((ours and ours.tb_next) or ours)
 
 
 def of_backoff(broken: Exception, error: Exception | None) -> Exception:

@@ -165,7 +165,7 @@ class Group(Supervisor):
 
     async def remove(self, name: str) -> None:
         """Stop one player and let it go; raises what it raised."""
-        life = self.find(name)
+        life = self.lives[name]
         self.refresh()
         self._removing[name] = self._removing.get(name, 0) + 1
         if life.over:
@@ -250,11 +250,10 @@ class Group(Supervisor):
 
     def _let_go(self, life: Life) -> None:
         self._removing.pop(life.name, None)
-        if self.lives.get(life.name) is life:
-            del self.lives[life.name]
-            self._forget(life.name)
-            if self._order is not None:
-                self._start_next(self._order.remove(life.name))
+        del self.lives[life.name]
+        self._forget(life.name)
+        if self._order is not None:
+            self._start_next(self._order.remove(life.name))
 
     def _check_ready(self) -> None:
         if not self._unready and not self._was_ready:

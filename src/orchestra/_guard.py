@@ -35,7 +35,7 @@ class Guard:
         self._thread = threading.Thread(target=self._watch, name="orchestra guard", daemon=True)
         self._steps: Steps | None = None
         self._time_to_stop = 0.0
-        self._first: int | None = None
+        self._begun_by: int | None = None  # the signal that began the stop, if one did
         self._limit: float | None = None  # when to see whether the loop still makes progress
         self._closed = False
 
@@ -58,13 +58,14 @@ class Guard:
 
     def attach(self, root: Root) -> None:
         """What the signals are for, from now on; those that came before count as well."""
-        self._steps = Steps(root, self._drain_delay)
         self._time_to_stop = root.timeout + root.grace
         self._handlers.share(root.loop, self._mailbox.take_back)
         # Some loops take the wakeup fd as soon as they run.
         root.loop.call_soon(self._mailbox.take_back)
         root.performance.on_stop = lambda deadline: self.expect_end(deadline - root.loop.time())
         root.context._add(self)
+        # The last, since the thread may go on from here.
+        self._steps = Steps(root, self._drain_delay)
         self._mailbox.post()
 
     def end(self, woken: list[Woken]) -> None:
@@ -96,8 +97,10 @@ class Guard:
                 self._check_loop(self._steps.root)
 
     def _take_step(self, steps: Steps, signum: int) -> None:
-        self._first = self._first or signum
-        stage, root = steps.take(signum), steps.root
+        root = steps.root
+        if steps.stage is Stage.PLAYING and not _is_stopping(root):
+            self._begun_by = signum
+        stage = steps.take(signum)
         if stage is Stage.DRAINING:
             self.expect_end(self._drain_delay + self._time_to_stop)
         elif stage is Stage.CUT_OFF:
@@ -116,7 +119,7 @@ class Guard:
 
         call_soon_threadsafe(root.loop, look)
         if not alive.wait(PATIENCE) and not self._closed:
-            code = 1 if self._first is None else 128 + self._first
+            code = 1 if self._begun_by is None else 128 + self._begun_by
             self._force(code, "the loop is blocked, and the time to stop is over")
 
     def _force(self, code: int, why: str) -> None:

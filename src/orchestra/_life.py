@@ -253,7 +253,7 @@ class Life:
             self._become_ready(now, True)
 
     def _signal_ready(self, context: Context, details: dict[str, object]) -> None:
-        if context is self.ctx and not self.over:
+        if context is self.ctx:
             if details:
                 self.details = {**(self.details or {}), **details}
             if self.state is State.STARTING:
@@ -278,10 +278,9 @@ class Life:
         self.blame = error
         self.cut(self.keeper.grace)
 
-    def _unwatch(self) -> None:
-        if self.watch is not None:
-            self.watch.end()
-            self.watch = None
+    def _unwatch(self, watch: Watch) -> None:
+        watch.end()
+        self.watch = None
 
     # After a run
 
@@ -293,7 +292,7 @@ class Life:
             self._report_late(caught)
             return None
         if self.watch is not None:
-            self._unwatch()
+            self._unwatch(self.watch)
         asked = self.stopping or self.again or (self.blame is None and ctx.done())
         error = None
         if caught is not None or self.blame is not None or self.reported is not None:
@@ -411,7 +410,7 @@ class Life:
         elif self.task is None:
             self._finish(None)
         elif self.state is State.BACKING_OFF:
-            self._drop_task()
+            self._drop_task(self.task)
             self._finish(None)
         elif self.state is not State.WAITING:
             self._ask(reason, now)
@@ -419,8 +418,8 @@ class Life:
     def ask_again(self, reason: object, now: float) -> None:
         """It is to stop and then to come back; its context is the keeper's to end."""
         self.again = True
-        if self.state is State.BACKING_OFF:
-            self._drop_task()
+        if self.state is State.BACKING_OFF and self.task is not None:
+            self._drop_task(self.task)
             self._create_task(0.0)
         elif self.state is not State.WAITING:
             self._ask(reason, now)
@@ -428,17 +427,16 @@ class Life:
     def _ask(self, reason: object, now: float) -> None:
         if self.blame is None:
             if self.watch is not None:
-                self._unwatch()
+                self._unwatch(self.watch)
             self.state = _STOPPING
             self.since = now
         if self.keeper.listening:
             self.keeper.emit(Stopping, self.path, reason)
 
-    def _drop_task(self) -> None:
+    def _drop_task(self, task: asyncio.Task[None]) -> None:
         """Let go of a task in which no player is at work."""
-        task, self.task, self.ctx = self.task, None, None
-        if task is not None:
-            task.cancel()
+        self.task = self.ctx = None
+        task.cancel()
 
     def cut(self, grace: float) -> None:
         """Its time is over: cancel the run, and give it `grace` seconds to take notice."""
@@ -446,7 +444,7 @@ class Life:
         if self.over or ctx is None or self.task is None or self.state is State.CUT_OFF:
             return
         if not self.has_begun():
-            self._drop_task()
+            self._drop_task(self.task)
             self._finish(None)
             return
         keeper = self.keeper

@@ -32,12 +32,25 @@ def has_begun(task: asyncio.Task[Any] | None) -> bool:
 
 def of_thread(ident: int | None) -> str:
     """The stack of the thread with this ident, innermost frame last; `""` if it has ended."""
-    frame = sys._current_frames().get(ident or 0)
+    frame = current_frames().get(ident or 0)
     if frame is None:
         return ""
     summary = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
     places = [(entry.filename, entry.lineno or 0, entry.name) for entry in reversed(summary)]
     return in_words(_outside_of_here(place for place in places if place[0] != threading.__file__))
+
+
+def current_frames() -> dict[int, FrameType]:
+    """The innermost frame of each thread, by the thread's ident."""
+    # On Python 3.11, a garbage collection in the middle of it may hang the process for ever
+    # (python/cpython#106883).
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def in_words(places: Iterable[Place]) -> str:
@@ -86,7 +99,7 @@ def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:
 
 def _places_from(frame: FrameType) -> Iterator[Place]:
     """Where a coroutine is that runs right now, in whatever thread: it blocks its loop."""
-    for innermost in sys._current_frames().values():
+    for innermost in current_frames().values():
         chain: list[FrameType] = []
         at: FrameType | None = innermost
         while at is not None and at is not frame:

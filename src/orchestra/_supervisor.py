@@ -11,7 +11,7 @@ from ._failures import Failures
 from ._life import Life
 from ._snapshot import height, leaves
 from .context import Context
-from .errors import OrchestraError, nearest
+from .errors import OrchestraError
 from .events import Event
 from .log import Logger, complains, informs, log_event
 from .status import State
@@ -147,13 +147,6 @@ class Supervisor:
 
     # One player
 
-    def find(self, name: str) -> Life:
-        """The life with this name; `KeyError` with the nearest name."""
-        life = self.lives.get(name)
-        if life is None:
-            raise KeyError(f"no player {name!r}. {nearest(name, self.lives)}")
-        return life
-
     def ask(self, life: Life, reason: object, deadline: float) -> None:
         """Ask one player to stop for good."""
         life.ask(reason, self.loop.time())
@@ -163,7 +156,7 @@ class Supervisor:
 
     async def restart(self, name: str) -> None:
         """Stop one player and start it again, until it is ready."""
-        life = self.find(name)
+        life = self.lives[name]
         if self.stopping or life.stopping:
             raise OrchestraError(f"{life.path or name!r} is stopping, it can't be restarted")
         self.refresh()

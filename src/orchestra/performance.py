@@ -173,9 +173,9 @@ class Performance:
 
     def leave(self, group: Any) -> None:
         """A conductor has ended: one that played over a bare context takes all with it."""
-        if self.root is None and all(one.over for one in self.groups or ()):
-            if self._context is not None:
-                self._context.sit(None)
+        bare = self._context
+        if bare is not None and all(one.over for one in self.groups or ()):
+            bare.sit(None)
             self.end()
 
     def end(self) -> None:

@@ -77,14 +77,22 @@ def test_a_blocked_loop_while_draining() -> None:
         assert program.end() == 128 + signal.SIGINT
 
 
-@pytest.mark.parametrize("how", ["failure", "stop", "thread"])
+@pytest.mark.parametrize("how", ["failure", "failure unheard", "stop", "thread"])
 def test_a_blocked_loop_where_no_signal_began_the_stop(how: str) -> None:
     """The process ends with 1, after every stack has been printed."""
-    with Program("own_stop", how) as program:
+    with Program("own_stop", *how.split()) as program:
         assert program.end() == 1
         errors = program.errors
     assert "the process ends with 1: the loop is blocked" in errors
     assert "in blocker: time.sleep(3600)" in errors
+
+
+def test_a_signal_that_comes_after_the_stop_has_begun() -> None:
+    """It does not count as the one that began it: the process still ends with 1."""
+    with Program("own_stop", "stop") as program:
+        program.wait_for("blocked")
+        program.send(signal.SIGTERM)
+        assert program.end() == 1
 
 
 @pytest.mark.parametrize("number", [1, 200])

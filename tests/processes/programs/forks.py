@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import signal
 import sys
 import time
 
@@ -38,4 +39,6 @@ async def worker(ctx: Context) -> None:
     print("stopped\n", end="", flush=True)
 
 
+# As in a terminal, also where the tests run in the background of a shell.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 run(Conductor({"worker": worker}, timeout=600))

@@ -12,4 +12,6 @@ async def worker(ctx: Context) -> None:
     print(f"asked: {ctx.reason}", flush=True)
 
 
+# As in a terminal, also where the tests run under nohup.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 run(worker, signals=(signal.SIGHUP, signal.SIGTERM) if "heard" in sys.argv else (signal.SIGTERM,))
