@@ -98,6 +98,25 @@ class Life:
     removed: bool = False  # it goes on, but whoever removed it has gone
 
 
+@dataclass(frozen=True)
+class Step:
+    """An event, and where it led its path from and to."""
+
+    index: int  # of its entry
+    time: float
+    event: Event
+    name: str
+    before: str
+    after: str
+    node: Node
+    restarted: bool  # by `restart`, at the moment or soon
+    by_guard: bool  # it was cut off by a guard, before it was asked
+
+    @property
+    def path(self) -> str:
+        return self.event.path
+
+
 def word(event: Event) -> str:
     if isinstance(event, Failed):
         return "Failed" if event.final else "Mended"
@@ -110,6 +129,8 @@ class Grammar:
     def __init__(self, record: Record) -> None:
         self._record = record
         self.lives: dict[str, Life] = {}
+        self.steps: list[Step] = []
+        self._index = 0
         self._take_in("", record.scenario.tree)
         self.faults = list(self._read())
 
@@ -119,6 +140,7 @@ class Grammar:
 
     def _read(self) -> Iterator[str]:
         for index, entry in enumerate(self._record.entries):
+            self._index = index
             for fault in self._step(entry):
                 yield f"{entry.time:g} (entry {index}): {fault}"
 
@@ -190,6 +212,11 @@ class Grammar:
             yield f"{path}: {event} comes after {life.last}"
         yield from self._check_numbers(life, event, restarted)
         yield from self._check_group(life, event, after)
+        restarted = restarted or life.coming_back
+        by_guard = life.by_guard or (name == "CutOff" and before in (STARTING, READY))
+        self.steps.append(
+            Step(self._index, now, event, name, before, after, life.node, restarted, by_guard)
+        )
         self._go(life, event, after, now)
 
     def _go(self, life: Life, event: Event, after: str, now: float) -> None:

@@ -11,7 +11,8 @@ from .stage import Record
 def judge(record: Record) -> list[str]:
     faults = list(record.faults)
     if record.over is not None:
-        faults += Grammar(record).faults
+        grammar = Grammar(record)
+        faults += grammar.faults
         faults += account(record)
-        faults += promises(record)
+        faults += promises(record, grammar)
     return faults
