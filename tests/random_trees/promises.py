@@ -190,7 +190,9 @@ class Promises:
                 yield f"it stopped at {time:g}, and {path} was asked at {asked.get(path)}"
 
     def _ends_in_time(self, spell: Spell, stopped: float | None) -> Iterator[str]:
-        ends = [step.time for step in spell.steps if step.after == ENDED or step.name == "Abandoned"]
+        ends = [
+            step.time for step in spell.steps if step.after == ENDED or step.name == "Abandoned"
+        ]
         last = max([spell.began, *ends])
         if spell.group.stop_when == "never":
             if stopped is None:
@@ -210,7 +212,9 @@ class Promises:
 
     def _was_removed(self, path: str, spell: Spell) -> bool:
         return any(
-            isinstance(entry, Called) and isinstance(entry.action, Remove) and entry.action.path == path
+            isinstance(entry, Called)
+            and isinstance(entry.action, Remove)
+            and entry.action.path == path
             for entry in self._record.entries[: max(spell.end, 0)]
         )
 
@@ -264,7 +268,8 @@ class Promises:
             self._removals(step.path, step.index)
             or self._was_cancelled(step.index)
             or any(
-                other.name == "CutOff" and (other.path == spell.path or is_below(spell.path, other.path))
+                other.name == "CutOff"
+                and (other.path == spell.path or is_below(spell.path, other.path))
                 for other in self._steps
                 if spell.start < other.index <= step.index
             )
@@ -315,8 +320,7 @@ class Promises:
                 or (step.path == run.path and step.by_guard)
                 or (
                     # A failure that stopped a group above, while this was being restarted.
-                    step.name in ("Failed", "Stopped")
-                    and is_below(run.path, split(step.path)[0])
+                    step.name in ("Failed", "Stopped") and is_below(run.path, split(step.path)[0])
                 )
             )
             for step in self._steps
@@ -427,7 +431,11 @@ class Promises:
             case Remove():
                 if isinstance(error, KeyError) == call.known:
                     yield f"it raised {error!r}"
-                if call.known and back.time > call.time + self._chain(action.path)[-1].timeout * TENTH + EPSILON:
+                if (
+                    call.known
+                    and back.time
+                    > call.time + self._chain(action.path)[-1].timeout * TENTH + EPSILON
+                ):
                     yield f"it returned at {back.time:g}"
             case Restart():
                 yield from self._judge_restart(action, call, error, start, end)
