@@ -185,9 +185,8 @@ def _last_steps(words: Callable[[], Iterable[str]]) -> list[Callable[[], None]]:
 
 
 def _flush_stdout() -> None:
-    if sys.stdout is not None:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
+    with contextlib.suppress(Exception):  # as where there is none
+        sys.stdout.flush()
 
 
 def _start(functions: Iterable[Callable[[], None]]) -> list[threading.Thread]:

@@ -410,7 +410,7 @@ class Promises:
             match entry:
                 case Called():
                     called[id(entry.action)] = (index, entry)
-                case Returned(action=action, error=error):
+                case Returned(action=action):
                     start, call = called.get(id(action), (index, None))
                     if call is not None:
                         for fault in self._judge_call(call, entry, start, index):
