@@ -299,9 +299,9 @@ class Promises:
             default=math.inf,
         )
         ordered = any(group.ordered or group.after for group in chain)
-        if least > 0 and (run.remaining <= 0 or (not ordered and run.remaining < least - EPSILON)):
-            if not self._was_restarted(run):
-                yield f"it had {run.remaining:g} seconds to stop, and not at least {least:g}"
+        less = run.remaining <= 0 or (not ordered and run.remaining < least - EPSILON)
+        if least > 0 and less and not self._was_restarted(run):
+            yield f"it had {run.remaining:g} seconds to stop, and not at least {least:g}"
         if run.remaining > chain[-1].timeout + EPSILON:
             yield f"it had {run.remaining:g} seconds to stop, more than its group"
 
