@@ -216,3 +216,38 @@ async def test_without_a_limit_the_shutdown_timeout_is_the_bound() -> None:
         assert caught.value.left == ("ServerPlayer",)
         with pytest.raises(httpx.HTTPError):
             await request
+
+
+@pytest.mark.parametrize("cancellations", [1, 2, 3])
+async def test_a_cut_off_that_is_cut_off_leaves_nothing(cancellations: int) -> None:
+    """Cancelled again and again while it cuts off, the player still lets go of everything."""
+    script, ctx = App(), Context()
+    script.on_end = asyncio.Event().wait
+    player = served(script, shutdown_timeout=0)
+    async with playing_by_hand(player, ctx) as (task, url):
+        ctx.cancel()
+        await until(lambda: "ending" in script.log)
+        for _ in range(cancellations):
+            task.cancel()
+            await asyncio.sleep(0.01)
+        with taking_less_than(SOON), pytest.raises(asyncio.CancelledError):
+            await task
+        assert refuses(url)
+    # That none of its tasks is left is checked after each test.
+
+
+async def test_a_failing_end_after_a_cut_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """What the application raises while it ends after requests were cut off is not lost."""
+    script = App()
+
+    async def fail() -> None:
+        raise ConnectionError("could not say goodbye to the database")
+
+    script.on_end = fail
+    async with Play(script, shutdown_timeout=0.1) as play:
+        request = asyncio.create_task(get(play.url, "/slow"))
+        await script.entered.wait()
+        await play.fails_to_stop()
+        with pytest.raises(httpx.HTTPError):
+            await request
+    assert "could not say goodbye" in caplog.text

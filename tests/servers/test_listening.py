@@ -232,6 +232,15 @@ def test_sockets_that_cannot_be_served_are_refused() -> None:
         served(App(), sockets=one)
 
 
+async def test_sockets_that_were_closed_meanwhile() -> None:
+    """If the caller has closed what it handed in, the player fails with a clear error."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        player = served(App(), sockets=[sock])
+    assert repr(player) == "ServerPlayer(App, closed sockets)"
+    with pytest.raises(OSError, match="sockets given"):
+        await player.play(Context())
+
+
 async def test_clients_wait_while_the_application_starts() -> None:
     """A client that connects during the start is served once the application has started."""
     script = App()

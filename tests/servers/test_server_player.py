@@ -190,3 +190,10 @@ async def test_a_context_that_is_done_plays_nothing() -> None:
     ctx.cancel()
     await served(script).play(ctx)
     assert script.log == []
+
+
+@pytest.mark.real_time
+async def test_the_library_may_be_named() -> None:
+    """With server="uvicorn" it is uvicorn that serves."""
+    async with serving(app, server="uvicorn") as url:
+        assert await get(url) == "plain"
