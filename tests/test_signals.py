@@ -161,6 +161,15 @@ def test_the_fd_alone_is_enough(mailbox: Mailbox) -> None:
     assert mailbox.read(0) == []
 
 
+def test_one_signal_overtakes_another(mailbox: Mailbox) -> None:
+    """Each signal is told as what it is, in whatever order the two ways bring them."""
+    mailbox.post(USR1)
+    assert mailbox.read(0) == [USR1]
+    told_by_fd(mailbox, USR2, USR1)
+    mailbox.post(USR2)
+    assert mailbox.read(0) == [USR2]
+
+
 def test_waking_up_is_no_signal(mailbox: Mailbox) -> None:
     """`post()` ends a `read` that has nothing to tell."""
     mailbox.post()
@@ -306,13 +315,13 @@ def test_a_loop_keeps_its_own_handlers_of_the_same_signal(loop: str) -> None:
     async def library(ctx: Context) -> None:
         running = asyncio.get_running_loop()
         running.add_signal_handler(TERM, heard.append, "loop")
-        running.add_signal_handler(HUP, heard.append, "other signal")
-        signal.raise_signal(HUP)
+        running.add_signal_handler(USR2, heard.append, "other signal")
+        signal.raise_signal(USR2)
         signal.raise_signal(TERM)
         await ctx.wait()
         while len(heard) < 2:
             await asyncio.sleep(0)
-        assert running.remove_signal_handler(HUP)
+        assert running.remove_signal_handler(USR2)
         assert running.remove_signal_handler(TERM)
         assert not running.remove_signal_handler(TERM)
         # Without the care for it, this would now be the system's default, and end the process.

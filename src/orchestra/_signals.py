@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from types import FrameType
@@ -155,9 +156,10 @@ class Mailbox:
 
     def __init__(self, signals: Iterable[int]) -> None:
         self._signals = frozenset(signals)
-        self._by_fd = 0
-        self._by_handler = 0
-        self._told = 0
+        # For each signal by itself, since another may overtake it on one of the two ways.
+        self._by_fd: Counter[int] = Counter()
+        self._by_handler: Counter[int] = Counter()
+        self._told: Counter[int] = Counter()
         self._found = -1  # who had the wakeup fd before, and gets it back
         self._owner = -1  # a duplicate of what has taken it from us since, such as a loop's
         self._reader: socket.socket
@@ -217,20 +219,21 @@ class Mailbox:
             self._pass_on(signum)
         if signum not in self._signals:
             return False
-        if by_handler:
-            self._by_handler += 1
-        else:
-            self._by_fd += 1
-        news = max(self._by_fd, self._by_handler) > self._told
-        self._told += news
+        heard = self._by_handler if by_handler else self._by_fd
+        heard[signum] += 1
+        news = heard[signum] > self._told[signum]
+        self._told[signum] += news
         return news
 
     def _pass_on(self, signum: int) -> None:
         others = self._found if signum not in self._signals else -1
         fd = self._owner if self._owner >= 0 else others
         if fd >= 0:
+            handler = signal.getsignal(signum)
+            # A loop whose own handler tells it as well would take what comes later for another one.
+            knows = isinstance(getattr(handler, "__self__", None), asyncio.AbstractEventLoop)
             with contextlib.suppress(OSError):
-                os.write(fd, bytes([signum]))
+                os.write(fd, bytes([0 if knows else signum]))
 
 
 _entered: Final[list[Handlers | Mailbox]] = []

@@ -30,7 +30,7 @@ def test_a_third_signal_before_there_is_a_loop() -> None:
     """What blocks before anything plays is ended by the third signal as well."""
     with Program("early", 3, "stuck") as program:
         assert program.end() == 128 + signal.SIGTERM
-        assert "in loop_factory: time.sleep(3600)" in program.errors
+        assert "in loop_factory: " in program.errors
 
 
 @pytest.mark.parametrize("how", ["sleep", "busy"])

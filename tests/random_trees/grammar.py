@@ -21,7 +21,7 @@ from orchestra.events import (
 )
 from orchestra.status import State
 
-from .scenario import Group, Node, Restart, is_below, split, walk
+from .scenario import Group, Node, Remove, Restart, is_below, split, walk
 from .stage import Added, Called, Entry, Over, Record, Removed, Returned, Seen, Told
 
 NONE, STARTING, READY, MENDED, WAITING = "none", "starting", "ready", "mended", "waiting"
@@ -95,6 +95,7 @@ class Life:
     since: float = 0.0
     by_guard: bool = False  # cut off without having been asked
     coming_back: bool = False  # somebody has asked for a restart
+    leaving: bool = False  # it is being removed
     removed: bool = False  # it goes on, but whoever removed it has gone
 
 
@@ -151,6 +152,8 @@ class Grammar:
             case Called(action=Restart(path=path)):
                 if path in self.lives:
                     self.lives[path].coming_back = True
+            case Called(action=Remove(path=path)) if path in self.lives:
+                self.lives[path].leaving = True
             case Returned(action=Restart(path=path), error=error):
                 # It comes back also where whoever waited for it has gone.
                 if path in self.lives and not isinstance(error, asyncio.CancelledError):
@@ -271,6 +274,7 @@ class Grammar:
                 for one in self._children(path)
                 if not self.lives[one].was_ready
                 and not isinstance(self.lives[one].last, Stopped | Skipped)
+                and not (self.lives[one].leaving and self.lives[one].state == ENDED)
             ]
             if unready:
                 yield f"{path}: ready, while {unready} have not been"
@@ -287,7 +291,11 @@ class Grammar:
             yield from self._check_status(one, status is one)
             known = names.get(one.path)
             shown = list(one.players.keys())
-            if known is not None and shown != [name for name in known if name in shown]:
+            if (
+                known is not None
+                and self._plays(one.path)
+                and shown != [name for name in known if name in shown]
+            ):
                 yield f"the status of {one.path!r} has {shown}, and not in the order of {known}"
 
     def _plays(self, path: str) -> bool:

@@ -57,6 +57,7 @@ class Promises:
         self._record = record
         self._steps = steps
         self._spells = list(self._all_spells())
+        self._stop = {id(spell): self._stop_of(spell) for spell in self._spells}
 
     def faults(self) -> Iterator[str]:
         yield from self._the_bound_held()
@@ -121,7 +122,7 @@ class Promises:
         return Spell(path, group, start, began, end, ended, steps)
 
     def _judge_spell(self, spell: Spell) -> Iterator[str]:
-        stop = self._stop_of(spell)
+        stop = self._stop[id(spell)]
         if stop is not None:
             index, time, why = stop
             if spell.ended > time + spell.group.timeout * TENTH + EPSILON:
@@ -131,7 +132,7 @@ class Promises:
                     yield f"it stopped at {time:g} ({why}), and then {step.event}"
             if not spell.group.ordered and not spell.group.after:
                 yield from self._all_were_asked(spell, index, time)
-        yield from self._ends_in_time(spell, None if stop is None else stop[1])
+        yield from self._ends_in_time(spell, stop)
         if spell.group.ordered or spell.group.after:
             yield from self._in_order(spell, stop)
 
@@ -189,23 +190,38 @@ class Promises:
             ):
                 yield f"it stopped at {time:g}, and {path} was asked at {asked.get(path)}"
 
-    def _ends_in_time(self, spell: Spell, stopped: float | None) -> Iterator[str]:
+    def _ends_in_time(self, spell: Spell, stop: tuple[int, float, str] | None) -> Iterator[str]:
         ends = [
             step.time for step in spell.steps if step.after == ENDED or step.name == "Abandoned"
         ]
-        last = max([spell.began, *ends])
-        if spell.group.stop_when == "never":
-            if stopped is None:
-                yield "it ended by itself"
-                return
-            last = max(last, stopped)
+        last = max([spell.began, *ends, *([] if stop is None else [stop[1]])])
         if spell.ended > last + EPSILON:
             yield f"its last player ended at {last:g}"
+        if stop is not None or self._stops_above(spell.path, spell.end):
+            return
+        if spell.group.stop_when == "never":
+            yield "it ended by itself"
         begun = {step.path for step in spell.steps}
-        if stopped is None and not all(
+        if not all(
             path in begun or self._was_removed(path, spell) for path in self._paths_of(spell)
         ):
             yield f"it ended by itself, and only {sorted(begun)} had played"
+
+    def _stops_above(self, path: str, index: int) -> bool:
+        """Whether this was asked to stop by what is above, even if no event has told of it."""
+        for entry in self._record.entries[: max(0, index)]:
+            match entry:
+                case Called(action=Stop() | Cancel() | CancelTask()):
+                    return True
+                case Called(action=Remove(path=other) | Restart(path=other)):
+                    if other == path or is_below(path, other):
+                        return True
+        for spell in self._spells:
+            stop = self._stop[id(spell)]
+            if is_below(path, spell.path) and stop is not None and spell.start < index <= spell.end:
+                if stop[0] < index:
+                    return True
+        return False
 
     def _paths_of(self, spell: Spell) -> list[str]:
         return [f"{spell.path}.{name}".lstrip(".") for name in spell.group.players]
@@ -389,7 +405,7 @@ class Promises:
                 continue
             if step.name == "Failed" and not is_permanent(step.event.error):  # type: ignore[attr-defined]
                 yield f"{path}: {step.event}, after {number} restarts of {node.backoff}"
-            if step.name == "Stopped" and node.always:
+            if step.name == "Stopped" and node.always and not self._stops_above(path, step.index):
                 yield f"{path}: {step.event}, after {number} restarts of {node.backoff}"
 
     def _asked_meanwhile(self, step: Step) -> bool:

@@ -7,7 +7,7 @@ import time
 from orchestra import Conductor, ConductorError, Context, run
 
 if "none" in sys.argv:
-    sys.stderr = None  # as where a program was started without one
+    sys.stderr = None  # type: ignore[assignment]  # as where a program was started without one
 
 
 async def worker(ctx: Context) -> None:
@@ -18,6 +18,8 @@ async def worker(ctx: Context) -> None:
 
 async def blocker(ctx: Context) -> None:
     print("again", flush=True)
+    if "none" in sys.argv:
+        sys.stdout = None  # type: ignore[assignment]
     time.sleep(3600)
 
 
