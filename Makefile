@@ -40,6 +40,7 @@ dev: ## prepare the environment for development, and print where it is
 
 test: ## run the tests with coverage, on this Python
 	@$(PYTHON) scripts/venv dev >/dev/null
+	@scripts/system-packages
 	@rm -rf .coverage-data
 	@$(DEV)/coverage run -m pytest $(ARGS)
 	@$(DEV)/coverage combine --quiet
