@@ -39,7 +39,7 @@ autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 # The plugin's page needs its docstring only.
-autodoc_mock_imports = ["pytest"]
+autodoc_mock_imports = ["pytest", "prometheus_client", "opentelemetry", "structlog"]
 
 
 class Markdown(Directive):
