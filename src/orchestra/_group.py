@@ -80,6 +80,10 @@ class Group(Supervisor):
     def stopping(self) -> bool:
         return self.over or self._context.done()
 
+    @property
+    def above(self) -> Life | None:
+        return self.seat if isinstance(self.seat, Life) else None
+
     def _members(self) -> Iterable[Context]:
         if self._order is not None:
             return ()  # each has its turn

@@ -60,6 +60,11 @@ class Supervisor:
         """Whether all here have been asked to stop, or are about to be."""
         raise NotImplementedError
 
+    @property
+    def above(self) -> Life | None:
+        """The life that this plays in, if there is one."""
+        return None
+
     def on_ready(self, life: Life) -> None:
         raise NotImplementedError
 
