@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from . import _clock
 from ._failures import join, verdict_of
 from ._life import Life
-from ._order import Order
+from ._order import Befores, Order, befores_of
 from ._snapshot import status_of
 from ._supervisor import Supervisor
 from .context import NESTED_SHARE, Context, GroupContext
@@ -36,7 +36,7 @@ class Plan(Protocol):
 
     timeout: float
     stop_when: StopWhen
-    after: dict[str, tuple[str, ...]]
+    after: dict[str, Befores]
     ordered: bool
     leftovers: dict[str, tuple[Player, asyncio.Task[None]]]
 
@@ -120,10 +120,10 @@ class Group(Supervisor):
         for name in self._plan.leftovers:
             self._mind_leftover(name)
         if self._order is not None:
-            previous: list[str] = []
+            last = None
             for name in players:
-                self._order.add(name, [*self._plan.after.get(name, ()), *previous])
-                previous = [name] if self._plan.ordered else []
+                self._order.add(name, befores_of(name, self._plan.after, last))
+                last = name if self._plan.ordered else None
         self._start_lives([life for life in self.lives.values() if self._may_start(life)])
         self._check_ready()
         if self.stopping:
@@ -148,6 +148,12 @@ class Group(Supervisor):
             life.start(now)
         # After the first step of each, since their tasks stand before this in the loop's queue.
         self.loop.call_soon(self._settle, lives)
+        if self._order is not None:
+            for life in lives:
+                if (
+                    life.begun_at is not None
+                ):  # or what is left of an earlier run is looked at first
+                    self._start_next(self._order.settle(life.name, "started"))
 
     def _settle(self, lives: list[Life]) -> None:
         now = self.loop.time()
@@ -157,13 +163,14 @@ class Group(Supervisor):
     def add(self, name: str, player: Player) -> None:
         """Take in one more player, and start it."""
         self.refresh()
-        before = list(self.lives)[-1:] if self._plan.ordered else []
+        last = next(reversed(self.lives), None) if self._plan.ordered else None
         life = self.lives[name] = Life(self, join(self.path, name), player)
         self._pending += 1
         self._unready += 1
         self._mind_leftover(name)
         if self._order is not None:
-            self._order.add(name, before, [one for one in before if self.lives[one].was_ready])
+            settled = [last] if last is not None and self.lives[last].was_ready else []
+            self._order.add(name, befores_of(name, {}, last), settled)
         if self._may_start(life):
             self._start_lives([life])
 
@@ -216,7 +223,7 @@ class Group(Supervisor):
         if not self._unready:
             self._check_ready()
         if self._order is not None:
-            self._start_next(self._order.settle(life.name))
+            self._start_next(self._order.settle(life.name, "ready"))
 
     def on_end(self, life: Life) -> None:
         self._pending -= 1
@@ -230,8 +237,8 @@ class Group(Supervisor):
         if heard is None and not self._asked and not self.stopping:
             self._on_end_alone(life)
         if self._order is not None:
-            if heard is None:
-                self._start_next(self._order.settle(life.name))
+            if heard is None and life.errors is None:
+                self._start_next(self._order.settle(life.name, "done"))
             self._stop_next(self._order.end(life.name))
         if heard is not None:
             self._let_go(life)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from ._clock import seconds
 from ._group import Group, StopWhen, group_status
 from ._life import Life
-from ._order import check_after
+from ._order import Befores, Condition, check_after, check_endings
 from ._snapshot import status_of
 from .backoff import as_backoff
 from .context import Context
@@ -36,7 +36,9 @@ class Conductor:
     - `players`: names to players, or to functions that become players (see `as_player`). Names are
       made of letters, digits, `_` and `-`, and joined by dots to paths.
     - `timeout`: seconds that the players have to stop; with 0 they are cut off at once.
-    - `after`: `{"api": ["db"]}` starts `api` when `db` is ready, and stops it before `db`.
+    - `after`: `{"api": ["db"]}` starts `api` when `db` is ready, and stops it before `db`. Another
+      condition is named: `{"api": {"cache": "started", "db": "ready", "migrate": "done"}}`, where
+      done means ended well.
     - `ordered`: the same, each player after the one before it.
     - `backoff`: makes it a group that comes back whole.
     - `stop_when`: it ends when `"all"` players have ended, when `"any"` has, or `"never"` by itself.
@@ -60,7 +62,7 @@ class Conductor:
         players: Mapping[str, PlayerLike] = MappingProxyType({}),
         *,
         timeout: float = 9.0,
-        after: Mapping[str, Collection[str]] = MappingProxyType({}),
+        after: Mapping[str, Collection[str] | Mapping[str, Condition]] = MappingProxyType({}),
         ordered: bool = False,
         backoff: Iterable[float] | None = None,
         stop_when: StopWhen = "all",
@@ -80,7 +82,9 @@ class Conductor:
         self.logger = None if logger is None else check_logger(logger)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._players = _all_checked(players)
-        self.after = check_after(after, self._players, ordered=ordered)
+        self.after: dict[str, Befores] = check_after(after, self._players, ordered=ordered)
+        if stop_when == "any":
+            check_endings(self.after)
         self._group: Group | None = None
         self._playing = False
 
@@ -164,7 +168,7 @@ class Conductor:
         del self._players[name]
         self.after.pop(name, None)
         for other, before in self.after.items():
-            self.after[other] = tuple(one for one in before if one != name)
+            self.after[other] = {one: until for one, until in before.items() if one != name}
 
     async def restart(self, name: str) -> None:
         """Stop a player gracefully and start it again; returns when it is ready.
