@@ -198,3 +198,25 @@ async def test_a_run_that_gets_ready_tells_nothing() -> None:
     assert (shop.open, shop.closed) == (True, 0)
     assert await playing.end() is None
     assert shop.closed == 1
+
+
+async def test_a_root_is_asked_like_any_other_player() -> None:
+    """Nobody is above it, so its own backoff decides, and its stop is for good."""
+    shop = Shop(fails(after=1), plays(), backoff=[1, 1])
+    async with playing(shop) as performance:
+        await asyncio.sleep(5)
+        await performance.restart("Shop")
+        assert (shop.expected, shop.open) == ([True, True], True)
+    assert (shop.expected, shop.closed) == ([True, True, False], 1)
+
+
+async def test_one_that_is_stopped_by_hand_is_closed() -> None:
+    """Whoever starts it again opens it again."""
+    shop = Shop()
+    playing = await show(Conductor({"shop": shop}), after=1)
+    await playing.conductor.stop("shop")
+    assert (shop.expected, shop.open) == ([False], False)
+    await playing.conductor.start("shop")
+    assert shop.open
+    assert await playing.end() is None
+    assert shop.closed == 2
