@@ -16,7 +16,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from sybil import Document, Region, Sybil
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
@@ -47,6 +49,19 @@ def know_the_public_names(namespace: dict[str, Any]) -> None:
     namespace["asyncio"] = asyncio
     namespace.update({name: getattr(orchestra, name) for name in orchestra.__all__})
 
+
+traceback_of_example = SybilItem._traceback_filter
+
+
+def shortened_traceback(item: SybilItem, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
+    """The traceback from the example on, if it goes through one: that of a cause, or in a group, may not."""
+    try:
+        return traceback_of_example(item, excinfo)
+    except IndexError:  # Sybil reckons with none but that of the failure itself
+        return excinfo.traceback
+
+
+SybilItem._traceback_filter = shortened_traceback
 
 pages = Sybil(
     parsers=[fenced_blocks, SkipParser()],

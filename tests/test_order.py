@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestra._order import Order, check_after, find_circle
+from orchestra._order import Condition, Order, check_after, find_circle, implies, stricter
 
 NAMES = "abcdef"
+CONDITIONS: list[Condition] = ["started", "ready", "done"]
 
 
 # What a user may say about it
@@ -20,14 +21,50 @@ NAMES = "abcdef"
     "after", [{}, {"a": ["b"]}, {"a": ["b", "c"], "b": ("c",)}, {"a": {"b"}}, {"a": "bc" and ["b"]}]
 )
 def test_an_order_may_name_any_players(after: Any) -> None:
-    """Any collection of names will do, and comes back as a tuple."""
+    """Any collection of names will do: each is waited for until it is ready."""
     checked = check_after(after, "abc")
-    assert checked == {name: tuple(before) for name, before in after.items()}
+    assert checked == {name: dict.fromkeys(before, "ready") for name, before in after.items()}
 
 
 def test_an_order_may_be_given_by_an_iterator() -> None:
     """What can be gone through only once is not used up by the check."""
-    assert check_after({"a": (name for name in "bc")}, "abc") == {"a": ("b", "c")}
+    assert check_after({"a": (name for name in "bc")}, "abc") == {"a": {"b": "ready", "c": "ready"}}
+
+
+def test_an_order_may_say_what_is_waited_for() -> None:
+    """A mapping instead of a collection names the condition, beside others that name none."""
+    after: Any = {"a": {"b": "done", "c": "started"}, "b": ["c"]}
+    assert check_after(after, "abc") == {
+        "a": {"b": "done", "c": "started"},
+        "b": {"c": "ready"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("condition", "advice"),
+    [
+        ("redy", "Did you mean 'ready'?"),
+        ("start", "Did you mean 'started'?"),
+        (17, "There are: done, ready, started."),
+        (["ready"], "Did you mean 'ready'?"),
+    ],
+)
+def test_a_condition_that_is_none_is_refused(condition: Any, advice: str) -> None:
+    """The error shows where it stands, and the nearest word that is one."""
+    with pytest.raises(ValueError, match=r"after=\{'a': \{'b': .*\}\} waits for ") as e:
+        check_after({"a": {"b": condition}}, "abc")
+    assert repr(condition) in str(e.value)
+    assert str(e.value).endswith(advice)
+
+
+def test_each_condition_implies_those_before_it() -> None:
+    """Whoever is done has been ready, and whoever is ready has started."""
+    for number, one in enumerate(CONDITIONS):
+        for other in CONDITIONS:
+            assert implies(one, other) == (other in CONDITIONS[: number + 1])
+            assert implies(stricter(one, other), one)
+            assert implies(stricter(one, other), other)
+            assert stricter(one, other) in (one, other)
 
 
 @pytest.mark.parametrize("after", [["a"], "a", 5, None])
@@ -73,7 +110,7 @@ def test_an_order_against_that_of_the_names_is_refused() -> None:
     """In an ordered group, nobody can start after one who comes later."""
     with pytest.raises(ValueError, match="goes round in a circle"):
         check_after({"a": ["c"]}, "abc", ordered=True)
-    assert check_after({"c": ["a"]}, "abc", ordered=True) == {"c": ("a",)}
+    assert check_after({"c": ["a"]}, "abc", ordered=True) == {"c": {"a": "ready"}}
     assert check_after({}, "abc", ordered=True) == {}
 
 
@@ -113,8 +150,8 @@ class Model:
     """The same by looking at everybody each time."""
 
     def __init__(self) -> None:
-        self.before: dict[str, set[str]] = {}
-        self.settled: set[str] = set()
+        self.before: dict[str, dict[str, Condition]] = {}
+        self.settled: dict[str, Condition] = {}
         self.alive: set[str] = set()
 
     def above(self, name: str) -> set[str]:
@@ -129,16 +166,22 @@ class Model:
         return found
 
     def may_start(self, name: str) -> bool:
-        return self.before[name] <= self.settled
+        return all(
+            other in self.settled and implies(self.settled[other], condition)
+            for other, condition in self.before[name].items()
+        )
+
+    def settle(self, name: str, reached: Condition) -> None:
+        self.settled[name] = stricter(self.settled.get(name, reached), reached)
 
     def may_stop(self, name: str) -> bool:
         return not any(name in self.above(other) for other in self.alive)
 
     def remove(self, name: str) -> None:
         for befores in self.before.values():
-            if name in befores:
-                befores.remove(name)
-                befores |= self.before[name]
+            if befores.pop(name, None) is not None:
+                for other, condition in self.before[name].items():
+                    befores[other] = stricter(befores.get(other, condition), condition)
         del self.before[name]
         self.alive.discard(name)
 
@@ -148,34 +191,38 @@ class Model:
 
 
 @st.composite
-def performances(draw: st.DrawFn) -> tuple[dict[str, list[str]], list[tuple[str, str]]]:
+def performances(
+    draw: st.DrawFn,
+) -> tuple[dict[str, dict[str, Condition]], list[tuple[Any, str]]]:
     """An order without circles, and what happens to its players."""
     after = {}
     for number, name in enumerate(NAMES):
-        befores = st.lists(st.sampled_from(NAMES[:number]), max_size=3) if number else st.just([])
-        after[name] = draw(befores)
-    steps = st.tuples(st.sampled_from(["ready", "end", "again"]), st.sampled_from(NAMES))
+        befores = st.dictionaries(
+            st.sampled_from(NAMES[:number] or NAMES), st.sampled_from(CONDITIONS), max_size=3
+        )
+        after[name] = draw(befores if number else st.just({}))
+    steps = st.tuples(st.sampled_from([*CONDITIONS, "end", "again"]), st.sampled_from(NAMES))
     return after, draw(st.lists(steps, max_size=20))
 
 
 @given(performances())
 def test_it_agrees_with_brute_force(
-    performance: tuple[dict[str, list[str]], list[tuple[str, str]]],
+    performance: tuple[dict[str, dict[str, Condition]], list[tuple[Any, str]]],
 ) -> None:
     """Whoever may start or stop, and how deep each is, is as a look at everybody says."""
     after, steps = performance
     order, model = Order(), Model()
     for name, before in after.items():
         order.add(name, before)
-        model.before[name] = set(before)
+        model.before[name] = dict(before)
         model.alive.add(name)
     for step, name in steps:
         could_start = {one for one in NAMES if model.may_start(one)}
         could_stop = {one for one in NAMES if model.may_stop(one)}
         free: set[str] = set()
-        if step == "ready" and name in model.alive:
-            model.settled.add(name)
-            free = set(order.settle(name))
+        if step in CONDITIONS and name in model.alive:
+            model.settle(name, step)
+            free = set(order.settle(name, step))
             assert free == {one for one in NAMES if model.may_start(one)} - could_start
         elif step == "end" and name in model.alive:
             model.alive.remove(name)
@@ -194,7 +241,7 @@ def test_it_agrees_with_brute_force(
 def order_of(after: dict[str, list[str]]) -> Order:
     order = Order()
     for name, before in after.items():
-        order.add(name, before)
+        order.add(name, dict.fromkeys(before, "ready"))
     return order
 
 
@@ -203,9 +250,35 @@ def test_players_start_when_those_before_them_are_settled() -> None:
     order = order_of({"a": [], "b": [], "c": ["a", "b", "a"]})
     assert order.may_start("a")
     assert not order.may_start("c")
-    assert order.settle("a") == []
-    assert order.settle("b") == ["c"]
-    assert order.settle("b") == []
+    assert order.settle("a", "ready") == []
+    assert order.settle("b", "ready") == ["c"]
+    assert order.settle("b", "ready") == []
+
+
+def test_players_start_when_those_before_them_have_come_far_enough() -> None:
+    """Each waits for what it says, and what has come further will do as well."""
+    order = Order()
+    order.add("db", {})
+    for condition in CONDITIONS:
+        order.add(condition, {"db": condition})
+    assert order.settle("db", "started") == ["started"]
+    assert order.settle("db", "ready") == ["ready"]
+    assert not order.may_start("done")
+    assert order.settle("db", "done") == ["done"]
+    order.add("late", {"db": "started"})
+    assert order.settle("db", "done") == ["late"]
+
+
+def test_those_after_a_removed_one_wait_for_what_it_waited_for() -> None:
+    """Where both waited for one and the same, the stricter condition holds."""
+    order = Order()
+    order.add("a", {})
+    order.add("b", {"a": "done"})
+    order.add("c", {"b": "started", "a": "ready"})
+    order.add("d", {"b": "done"})
+    order.remove("b")
+    assert order.settle("a", "ready") == []
+    assert sorted(order.settle("a", "done")) == ["c", "d"]
 
 
 def test_players_stop_when_those_after_them_are_over() -> None:
@@ -239,12 +312,12 @@ def test_one_who_ended_in_between_does_not_break_the_chain() -> None:
 def test_what_is_settled_already_is_not_waited_for() -> None:
     """A player that is added later waits only for those that have not been ready yet."""
     order = order_of({"a": [], "b": []})
-    order.settle("a")
-    order.add("c", ["a"], settled=["a"])
-    order.add("d", ["a", "b"], settled=["a"])
+    order.settle("a", "ready")
+    order.add("c", {"a": "ready"}, settled=["a"])
+    order.add("d", {"a": "ready", "b": "ready"}, settled=["a"])
     assert order.may_start("c")
     assert not order.may_start("d")
-    assert order.settle("b") == ["d"]
+    assert order.settle("b", "ready") == ["d"]
 
 
 def test_those_after_a_removed_one_come_after_those_before_it() -> None:
@@ -252,7 +325,7 @@ def test_those_after_a_removed_one_come_after_those_before_it() -> None:
     order = order_of({"a": [], "b": ["a"], "c": ["b"], "d": ["b", "a"]})
     order.remove("b")
     assert not order.may_start("c")
-    assert sorted(order.settle("a")) == ["c", "d"]
+    assert sorted(order.settle("a", "ready")) == ["c", "d"]
     assert not order.may_stop("a")
     assert order.end("c") == []
     assert order.end("d") == ["a"]
@@ -265,7 +338,7 @@ def test_a_removed_one_keeps_nobody() -> None:
     order.remove("c")
     assert order.may_stop("b")
     assert order.depths("ab") == {"a": 1, "b": 2}
-    order.add("c", ["a"])
+    order.add("c", {"a": "ready"})
     assert order.depths("abc") == {"a": 1, "b": 2, "c": 2}
     order.remove("b")
     assert not order.may_stop("a")
@@ -274,19 +347,19 @@ def test_a_removed_one_keeps_nobody() -> None:
 
 @given(performances(), st.lists(st.sampled_from(NAMES), unique=True))
 def test_removals_agree_with_brute_force(
-    performance: tuple[dict[str, list[str]], list[tuple[str, str]]], removed: list[str]
+    performance: tuple[dict[str, dict[str, Condition]], list[tuple[Any, str]]], removed: list[str]
 ) -> None:
     """Whoever is removed, in whatever state, those left keep their order."""
     after, steps = performance
     order, model = Order(), Model()
     for name, before in after.items():
         order.add(name, before)
-        model.before[name] = set(before)
+        model.before[name] = dict(before)
         model.alive.add(name)
     for step, name in steps:
-        if step == "ready":
-            model.settled.add(name)
-            order.settle(name)
+        if step in CONDITIONS:
+            model.settle(name, step)
+            order.settle(name, step)
         elif step == "end" and name in model.alive:
             model.alive.remove(name)
             order.end(name)
@@ -299,6 +372,6 @@ def test_removals_agree_with_brute_force(
             one: model.depth(one, model.alive) for one in model.before
         }
     for name in [one for one in NAMES if one in model.before]:
-        model.settled.add(name)
-        order.settle(name)
+        model.settle(name, "done")
+        order.settle(name, "done")
         assert order.may_start(name) or not model.may_start(name)

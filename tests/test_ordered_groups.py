@@ -81,7 +81,7 @@ async def test_after_and_ordered_go_together(one_shot: bool) -> None:
 
 async def test_any_collection_of_names_will_do() -> None:
     """Lists, tuples, sets, the keys of a mapping, and what can be looked through only once."""
-    for names in (["db"], ("db", "db"), {"db"}, {"db": 1}, {"db": 1}.keys(), iter(["db"])):
+    for names in (["db"], ("db", "db"), {"db"}, {"db": "ready"}, {"db": 1}.keys(), iter(["db"])):
         api, db = FakePlayer(), FakePlayer(ready_after=1)
         after: Any = {"api": names}
         playing = await show(Conductor({"api": api, "db": db}, after=after), after=5)

@@ -76,6 +76,26 @@ async def test_the_body_begins_when_a_whole_group_is_ready() -> None:
 
 
 @pytest.mark.virtual_time
+@pytest.mark.parametrize("in_a_group", [False, True])
+async def test_a_start_that_never_gets_anywhere_is_not_silent(
+    in_a_group: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the body waits for a player that fails again and again, each failure is logged."""
+
+    async def broken() -> None:
+        raise OSError("no such host")
+
+    player = restarting(broken, [1] * 1000)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(9.5):
+            async with playing(Conductor({"broken": player}) if in_a_group else player):
+                pytest.fail("it has never been ready")
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert lines[0] == "broken: failed: OSError: no such host; restart 1 in 1 s"
+    assert sum("no such host" in line for line in lines) == 10
+
+
+@pytest.mark.virtual_time
 async def test_the_body_begins_when_the_player_has_ended_well() -> None:
     """A player that had nothing to do is no reason not to go on."""
     async with playing(FakePlayer(ends(after=2), signals_ready=True)) as performance:

@@ -1,6 +1,7 @@
 """Virtual time: it jumps to the next timer, keeps the order of a real loop, and names a hang."""
 
 import asyncio
+import gc
 import itertools
 import os
 import signal
@@ -358,6 +359,30 @@ def test_tasks_that_swallow_cancellation_are_abandoned(
         return task
 
     run_virtual(main)
+
+
+@pytest.mark.leaves_tasks("it swallows every cancellation")
+def test_a_task_that_is_given_up_is_not_told_of_when_it_is_collected(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That would be at some time later, in the middle of something else."""
+    monkeypatch.setattr(_bounded_run, "GRACE", 0.1)
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                pass
+
+    async def main() -> None:
+        task = asyncio.create_task(stubborn())
+        await asyncio.sleep(1)
+        assert not task.done()
+
+    run_virtual(main)
+    gc.collect()
+    assert "was destroyed" not in caplog.text
 
 
 def test_threads_that_never_return_are_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,10 @@ async def left_behind() -> set[asyncio.Task[Any]]:
 
 async def _wait(tasks: set[asyncio.Task[Any]]) -> None:
     if tasks:
-        await asyncio.wait(tasks, timeout=GRACE)
+        _, left = await asyncio.wait(tasks, timeout=GRACE)
+        for task in left:
+            # It is given up, and must not be told of once more, at some time later.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def _join(threads: ThreadPoolExecutor) -> None:

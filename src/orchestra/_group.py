@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 from . import _clock
 from ._failures import join, verdict_of
 from ._life import Life
-from ._order import Order
-from ._snapshot import status_of
+from ._order import Befores, Order, befores_of
+from ._snapshot import group_status, status_of
 from ._supervisor import Supervisor
 from .context import NESTED_SHARE, Context, GroupContext
 from .log import Logger, in_words
@@ -36,8 +36,9 @@ class Plan(Protocol):
 
     timeout: float
     stop_when: StopWhen
-    after: dict[str, tuple[str, ...]]
+    after: dict[str, Befores]
     ordered: bool
+    idle: set[str]
     leftovers: dict[str, tuple[Player, asyncio.Task[None]]]
 
 
@@ -66,7 +67,8 @@ class Group(Supervisor):
         self._was_ready = False
         self._asked = False
         self._forget = forget
-        self._removing: dict[str, int] = {}  # how many wait for it
+        self._by_hand: dict[str, int] = {}  # whose end somebody asked for: how many wait for it
+        self._leaving: set[str] = set()  # those of them that are to be let go
         self._free_to_start: deque[str] = deque()
         self._free_to_stop: deque[str] = deque()
         self._depths: dict[str, int] = {}
@@ -79,6 +81,10 @@ class Group(Supervisor):
     @property
     def stopping(self) -> bool:
         return self.over or self._context.done()
+
+    @property
+    def above(self) -> Life | None:
+        return self.seat if isinstance(self.seat, Life) else None
 
     def _members(self) -> Iterable[Context]:
         if self._order is not None:
@@ -112,14 +118,18 @@ class Group(Supervisor):
         prefix = f"{self.path}." if self.path else ""
         for name, player in players.items():
             self.lives[name] = Life(self, prefix + name, player)
-        self._pending = self._unready = len(players)
+        idle = self._plan.idle
+        self._pending = self._unready = len(players) - len(idle)
         for name in self._plan.leftovers:
             self._mind_leftover(name)
         if self._order is not None:
-            previous: list[str] = []
+            last = None
             for name in players:
-                self._order.add(name, [*self._plan.after.get(name, ()), *previous])
-                previous = [name] if self._plan.ordered else []
+                self._order.add(name, befores_of(name, self._plan.after, last))
+                if self._plan.ordered and name not in idle:
+                    last = name
+        for name in idle:
+            self._sit_out(self.lives[name])
         self._start_lives([life for life in self.lives.values() if self._may_start(life)])
         self._check_ready()
         if self.stopping:
@@ -133,8 +143,13 @@ class Group(Supervisor):
         if life is not None and player is not None and is_same(player, life.player):
             life.leftover = task
 
+    def _sit_out(self, life: Life) -> None:
+        life.sit_out(self.loop.time())
+        if self._order is not None:
+            self._order.end(life.name)
+
     def _may_start(self, life: Life) -> bool:
-        return self._order is None or self._order.may_start(life.name)
+        return not life.over and (self._order is None or self._order.may_start(life.name))
 
     def _start_lives(self, lives: list[Life]) -> None:
         if self.stopping:
@@ -144,6 +159,12 @@ class Group(Supervisor):
             life.start(now)
         # After the first step of each, since their tasks stand before this in the loop's queue.
         self.loop.call_soon(self._settle, lives)
+        if self._order is not None:
+            for life in lives:
+                if (
+                    life.begun_at is not None
+                ):  # or what is left of an earlier run is looked at first
+                    self._start_next(self._order.settle(life.name, "started"))
 
     def _settle(self, lives: list[Life]) -> None:
         now = self.loop.time()
@@ -153,25 +174,39 @@ class Group(Supervisor):
     def add(self, name: str, player: Player) -> None:
         """Take in one more player, and start it."""
         self.refresh()
-        before = list(self.lives)[-1:] if self._plan.ordered else []
+        idle = self._plan.idle
+        playing = (one for one in reversed(self.lives) if one not in idle)
+        last = next(playing, None) if self._plan.ordered else None
         life = self.lives[name] = Life(self, join(self.path, name), player)
         self._pending += 1
         self._unready += 1
         self._mind_leftover(name)
         if self._order is not None:
-            self._order.add(name, before, [one for one in before if self.lives[one].was_ready])
+            settled = [last] if last is not None and self.lives[last].was_ready else []
+            self._order.add(name, befores_of(name, {}, last), settled)
         if self._may_start(life):
             self._start_lives([life])
 
     async def remove(self, name: str) -> None:
         """Stop one player and let it go; raises what it raised."""
         life = self.lives[name]
-        self.refresh()
-        self._removing[name] = self._removing.get(name, 0) + 1
         if life.over:
             self._let_go(life)
+            self._check_over()
             return
-        self.ask(life, "removed", self.loop.time() + self.timeout)
+        self._leaving.add(name)
+        await self._end_by_hand(life, "removed")
+
+    async def stop_player(self, name: str) -> None:
+        self._plan.idle.add(name)
+        life = self.lives[name]
+        if not life.over:
+            await self._end_by_hand(life, "stopped by hand")
+
+    async def _end_by_hand(self, life: Life, reason: str) -> None:
+        self.refresh()
+        self._by_hand[life.name] = self._by_hand.get(life.name, 0) + 1
+        self.ask(life, reason, self.loop.time() + self.timeout)
         try:
             await self.until(life, lambda: life.over)
         except BaseException:
@@ -182,9 +217,9 @@ class Group(Supervisor):
             raise failure
 
     def _hear_no_more(self, life: Life) -> None:
-        """Whoever removes it has given up: what it raises is the group's again."""
+        """Whoever asked for its end has given up: what it raises is the group's again."""
         if not life.over:
-            self._removing[life.name] -= 1
+            self._by_hand[life.name] -= 1
         elif not self.over:
             self._take_note(life, heard=0)
         elif (failure := verdict_of(life)) is not None:
@@ -192,15 +227,19 @@ class Group(Supervisor):
 
     def play_again(self, life: Life) -> Life:
         again = self._take_in_again(life)
-        self._start_lives([again])
+        if self._may_start(again):
+            self._start_lives([again])
         return again
 
     def _take_in_again(self, life: Life) -> Life:
         again = self.lives[life.name] = Life(self, life.path, life.player)
         again.leftover = life.leftover
-        again.restarts = life.restarts + 1
-        again.was_ready = True  # for the group, which has counted it
+        again.restarts = life.restarts + life.has_run
+        again.has_run = life.has_run
+        again.was_ready = life.was_ready  # if so, the group has counted it
+        self._unready += not life.was_ready
         self._pending += 1
+        self._plan.idle.discard(life.name)
         if self._order is not None:
             self._order.begin(life.name)
         return again
@@ -212,24 +251,25 @@ class Group(Supervisor):
         if not self._unready:
             self._check_ready()
         if self._order is not None:
-            self._start_next(self._order.settle(life.name))
+            self._start_next(self._order.settle(life.name, "ready"))
 
     def on_end(self, life: Life) -> None:
         self._pending -= 1
-        heard = self._removing.get(life.name) if self._removing else None
+        heard = self._by_hand.pop(life.name, None) if self._by_hand else None
         if life.errors is not None or life.left is not None or life.leftover is not None:
             self._take_note(life, heard)
         if not life.was_ready and (life.errors is None or heard is not None):
-            life.was_ready = True
+            # One that was stopped by hand is still to get ready, once somebody starts it again.
+            life.was_ready = heard is None
             self._unready -= 1
             self._check_ready()
         if heard is None and not self._asked and not self.stopping:
             self._on_end_alone(life)
         if self._order is not None:
-            if heard is None:
-                self._start_next(self._order.settle(life.name))
+            if heard is None and life.errors is None:
+                self._start_next(self._order.settle(life.name, "done"))
             self._stop_next(self._order.end(life.name))
-        if heard is not None:
+        if life.name in self._leaving:
             self._let_go(life)
         if not self._pending:
             self._check_over()
@@ -245,11 +285,11 @@ class Group(Supervisor):
         if life.leftover is not None:
             self._plan.leftovers[life.name] = (life.player, life.leftover)
         if heard:
-            return  # it comes out of `remove`
+            return  # it comes out of `remove` or `stop`
         self.failures.take(life)
 
     def _let_go(self, life: Life) -> None:
-        self._removing.pop(life.name, None)
+        self._leaving.discard(life.name)
         del self.lives[life.name]
         self._forget(life.name)
         if self._order is not None:
@@ -274,7 +314,9 @@ class Group(Supervisor):
             queue.popleft()
 
     def _check_over(self) -> None:
-        if self._pending or (self._plan.stop_when == "never" and not self.stopping):
+        # One that is idle has not ended, and may be started at any time.
+        stays = self._plan.stop_when == "never" or self._plan.idle
+        if self._pending or (stays and not self.stopping):
             return
         self.over = True
         if self._wakeup is not None and not self._wakeup.done():
@@ -376,20 +418,3 @@ class Group(Supervisor):
         if self.stopping:
             return State.STOPPING
         return State.READY if self._was_ready else State.STARTING
-
-
-def group_status(
-    path: str, players: Iterable[PlayerStatus], *, state: State, since: float
-) -> PlayerStatus:
-    """The status of a conductor that is nobody's player."""
-    from .status import Players
-
-    return PlayerStatus(
-        name=path.rpartition(".")[2],
-        path=path,
-        kind="group",
-        state=state,
-        ready=state is State.READY,
-        since=since,
-        players=Players(players),
-    )

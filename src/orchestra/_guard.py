@@ -20,6 +20,9 @@ from .errors import StopTimeoutError
 PATIENCE: Final = 1.0
 """Seconds that a loop has to give a sign of life, once all of it should be over."""
 
+GUARD, HELPER = "orchestra guard", "orchestra end"
+"""The names of our own threads, which tell nothing about what is stuck."""
+
 MOST_UNHEARD: Final = 3
 """Signals before there is a performance to stop, of which the last one ends the process."""
 
@@ -32,7 +35,7 @@ class Guard:
         self._drain_delay = drain_delay
         self._mailbox = Mailbox(signals)
         self._handlers = Handlers(signals, self._mailbox.post)
-        self._thread = threading.Thread(target=self._watch, name="orchestra guard", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=GUARD, daemon=True)
         self._steps: Steps | None = None
         self._time_to_stop = 0.0
         self._begun_by: int | None = None  # the signal that began the stop, if one did
@@ -158,8 +161,9 @@ def _places(places: Mapping[str, str]) -> Iterator[str]:
 def _stacks() -> Iterator[str]:
     # Not by faulthandler, which leaves out all threads after the hundredth.
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident in sys._current_frames():
-        if ident != threading.get_ident():
+    main = threading.main_thread().ident
+    for ident in sorted(sys._current_frames(), key=lambda ident: ident != main):
+        if names.get(ident) not in (GUARD, HELPER):
             yield from _places({f"thread {names.get(ident, ident)}": _stack.of_thread(ident)})
 
 
@@ -190,7 +194,7 @@ def _flush_stdout() -> None:
 
 
 def _start(functions: Iterable[Callable[[], None]]) -> list[threading.Thread]:
-    threads = [threading.Thread(target=function, daemon=True) for function in functions]
+    threads = [threading.Thread(target=one, name=HELPER, daemon=True) for one in functions]
     for thread in threads:
         with contextlib.suppress(RuntimeError):  # there may be too many threads already
             thread.start()

@@ -62,6 +62,10 @@ class Keeper(Protocol):
     def context(self) -> Context: ...
     @property
     def performance(self) -> Any: ...
+    @property
+    def stopping(self) -> bool: ...
+    @property
+    def above(self) -> Life | None: ...  # what the keeper itself plays in
     def emit(self, make: Callable[..., Event], path: str, *args: object) -> None: ...
     def on_ready(self, life: Life) -> None: ...
     def on_end(self, life: Life) -> None: ...
@@ -88,6 +92,7 @@ class Life:
         "error",
         "errors",
         "groups",
+        "has_run",
         "keeper",
         "left",
         "leftover",
@@ -122,6 +127,7 @@ class Life:
         self.stopping = False  # asked to stop for good
         self.again = False  # asked to stop, and to come back
         self.over = False
+        self.has_run = False  # a run of it has begun, this one or an earlier
         self.was_ready = False
         self.skipped = False
         self.restarts = 0
@@ -174,12 +180,18 @@ class Life:
             return
         self.state = _STARTING
         self.again = False
+        self.has_run = True
         self.since = self.begun_at = now
         if self.keeper.listening:
             self.keeper.emit(Started, self.path, self.restarts)
         if self.terms.has_limits:
             self.watch = Watch(self.keeper.loop, self.terms, self._accuse)
         self._create_task(None)
+
+    def sit_out(self, now: float) -> None:
+        """It is not to start: somebody will start another life of it by hand, or nobody."""
+        self.over = True
+        self.state, self.since = _STOPPED, now
 
     def _create_task(self, delay: float | None) -> None:
         self.ctx = ctx = self.keeper.context.of_player(self)
@@ -217,6 +229,7 @@ class Life:
         if self.leftover is not None:
             self._refuse_second_copy(self.leftover)
         self.state = State.STARTING
+        self.has_run = True
         self.since = self.begun_at = now = keeper.loop.time()
         self.details = self.groups = self.locate = None
         if keeper.listening:

@@ -4,37 +4,105 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Container, Iterable, Mapping
+from typing import Any, Final, Literal, get_args
 
 from .errors import nearest
 
+Condition = Literal["started", "ready", "done"]
+"""What a player waits for in another: its first run has begun, it is ready, it has ended well."""
+
+Befores = Mapping[str, Condition]
+"""Those that a player goes after, each with what it waits for."""
+
+# Each implies those before it: whoever has ended well has been ready, as far as others care.
+_CONDITIONS: Final[tuple[Condition, ...]] = get_args(Condition)
+_STEPS: Final = {condition: step for step, condition in enumerate(_CONDITIONS)}
+
+
+def implies(reached: Condition, condition: Condition) -> bool:
+    """Whether a player that has come so far is what another waits for.
+
+    >>> implies("done", "ready"), implies("ready", "done")
+    (True, False)
+    """
+    return _STEPS[reached] >= _STEPS[condition]
+
+
+def stricter(one: Condition, other: Condition) -> Condition:
+    """The condition that implies both."""
+    return one if implies(one, other) else other
+
 
 def check_after(
-    after: Mapping[str, Iterable[str]], names: Collection[str], *, ordered: bool = False
-) -> dict[str, tuple[str, ...]]:
-    """The same as tuples; `ValueError` if it names nobody, or goes round in a circle.
+    after: Mapping[str, Iterable[str] | Befores], names: Collection[str], *, ordered: bool = False
+) -> dict[str, Befores]:
+    """The same with a condition for each; `ValueError` if it makes no sense, or goes in a circle.
 
     With `ordered`, each name also goes after the one before it.
     """
     if not isinstance(after, Mapping):
         raise TypeError(f"after is a mapping, as in {{'api': ['db']}}, not {after!r}")
-    checked: dict[str, tuple[str, ...]] = {}
+    checked: dict[str, Befores] = {}
     for name, before in after.items():
         if isinstance(before, str) or not isinstance(before, Iterable):
             raise ValueError(f"after={{{name!r}: {before!r}}} needs a collection: [{before!r}]")
-        checked[name] = tuple(before)
+        checked[name] = _conditions(before)
         for known in (name, *checked[name]):
             if known not in names:
                 raise ValueError(
                     f"after names {known!r}, which is no player. {nearest(str(known), names)}"
                 )
-    edges = checked
-    if ordered and checked:
-        chain = zip([(), *((name,) for name in names)], names, strict=False)
-        edges = {name: (*checked.get(name, ()), *previous) for previous, name in chain}
+        for other, condition in checked[name].items():
+            _check_condition(name, other, condition)
+    _check_circle(checked, names, ordered)
+    return checked
+
+
+def _conditions(before: Any) -> Befores:
+    return {**before} if isinstance(before, Mapping) else _until_ready(before)
+
+
+def _until_ready(before: Iterable[str]) -> dict[str, Condition]:
+    return dict.fromkeys(before, "ready")
+
+
+def _check_condition(name: str, other: str, condition: object) -> None:
+    if condition not in _CONDITIONS:
+        raise ValueError(
+            f"after={{{name!r}: {{{other!r}: {condition!r}}}}} waits for {condition!r}, which "
+            f"nobody can be. {nearest(str(condition), _CONDITIONS)}"
+        )
+
+
+def _check_circle(after: Mapping[str, Befores], names: Iterable[str], ordered: bool) -> None:
+    edges: Mapping[str, Collection[str]] = after
+    if ordered and after:
+        chain = zip((None, *names), names, strict=False)
+        edges = {name: befores_of(name, after, last) for last, name in chain}
     circle = find_circle(edges)
     if circle:
         raise ValueError(f"after goes round in a circle: {' -> '.join(circle)}")
-    return checked
+
+
+def check_endings(after: Mapping[str, Befores]) -> None:
+    """For a group that ends with the first of its players: nobody can wait for that."""
+    for name, befores in after.items():
+        for other, condition in befores.items():
+            if condition == "done":
+                raise ValueError(
+                    f"{name!r} can never start: it waits until {other!r} is done, and with "
+                    "stop_when='any' the group ends then"
+                )
+
+
+def befores_of(name: str, after: Mapping[str, Befores], last: str | None) -> dict[str, Condition]:
+    """All that a player goes after: by `after`, and the one before it in an ordered group.
+
+    >>> befores_of("api", {"api": {"db": "done"}}, "cache")
+    {'cache': 'ready', 'db': 'done'}
+    """
+    # What is said about a pair by name counts, in an ordered group as well.
+    return {**_until_ready(() if last is None else (last,)), **after.get(name, {})}
 
 
 def find_circle(after: Mapping[str, Collection[str]]) -> list[str]:
@@ -73,15 +141,17 @@ class Order:
     def __init__(self) -> None:
         self._before: dict[str, tuple[str, ...]] = {}
         self._behind: dict[str, list[str]] = {}
-        self._waits_for: dict[str, set[str]] = {}
+        self._waits_for: dict[str, dict[str, Condition]] = {}
         self._kept_by: dict[str, set[str]] = {}
         self._keeps: dict[str, set[str]] = {}
         self._over: set[str] = set()
 
-    def add(self, name: str, before: Iterable[str], settled: Container[str] = ()) -> None:
+    def add(self, name: str, before: Befores, settled: Container[str] = ()) -> None:
         """Take in a player that goes after those in `before`, some of which are settled by now."""
-        self._before[name] = tuple(dict.fromkeys(before))
-        self._waits_for[name] = {other for other in self._before[name] if other not in settled}
+        self._before[name] = tuple(before)
+        self._waits_for[name] = {
+            other: condition for other, condition in before.items() if other not in settled
+        }
         self._behind.setdefault(name, [])
         self._kept_by.setdefault(name, set())
         for other in self._before[name]:
@@ -103,21 +173,22 @@ class Order:
         for other in behind:
             others = (one for one in self._before[other] if one != name)
             self._before[other] = tuple(dict.fromkeys((*others, *before)))
-            if name in self._waits_for[other]:
-                self._waits_for[other].discard(name)
-                self._waits_for[other] |= waits_for
+            if self._waits_for[other].pop(name, None) is not None:
+                for one, condition in waits_for.items():
+                    known = self._waits_for[other].get(one, condition)
+                    self._waits_for[other][one] = stricter(known, condition)
             for one in before:
                 if other not in self._behind[one]:
                     self._behind[one].append(other)
         return [other for other in behind if not self._waits_for[other]]
 
-    def settle(self, name: str) -> list[str]:
-        """It has been ready, or has ended: those that may start for it."""
+    def settle(self, name: str, reached: Condition) -> list[str]:
+        """It has come so far: those that may start for it."""
         free = []
         for other in self._behind[name]:
             waits_for = self._waits_for[other]
-            if name in waits_for:
-                waits_for.remove(name)
+            if name in waits_for and implies(reached, waits_for[name]):
+                del waits_for[name]
                 if not waits_for:
                     free.append(other)
         return free
@@ -153,7 +224,7 @@ class Order:
         self._keeps[name] = set(keeps)
 
     def may_start(self, name: str) -> bool:
-        """Whether all that go before it have been ready or have ended."""
+        """Whether all that go before it have come as far as it waits for."""
         return not self._waits_for[name]
 
     def may_stop(self, name: str) -> bool:
@@ -164,7 +235,7 @@ class Order:
         """How many of those alive stop one after the other from each on: how to share out the time.
 
         >>> order = Order()
-        >>> order.add("db", []); order.add("api", ["db"])
+        >>> order.add("db", {}); order.add("api", {"db": "ready"})
         >>> order.depths({"db", "api"})
         {'db': 1, 'api': 2}
         """

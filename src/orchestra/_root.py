@@ -129,5 +129,10 @@ class Root(Supervisor):
         """Whoever reads the events waits for no more."""
         self.performance.end()
 
+    async def stop_player(self, name: str) -> None:
+        raise OrchestraError(
+            f"{name or 'the conductor'!r} is the root: stop the whole tree instead"
+        )
+
     def play_again(self, life: Life) -> Life:
         raise OrchestraError("the root has ended, and the performance with it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import _clock
 from ._life import Life
@@ -61,3 +61,18 @@ def _group_state(life: Life, players: Players) -> State:
     fine = (State.READY, State.STOPPED, State.SKIPPED)
     all_fine = all(player.state in fine for player in players)
     return State.READY if all_fine else State.DEGRADED
+
+
+def group_status(
+    path: str, players: Iterable[PlayerStatus], *, state: State, since: float
+) -> PlayerStatus:
+    """The status of a conductor that is nobody's player."""
+    return PlayerStatus(
+        name=path.rpartition(".")[2],
+        path=path,
+        kind="group",
+        state=state,
+        ready=state is State.READY,
+        since=since,
+        players=Players(players),
+    )

@@ -60,6 +60,11 @@ class Supervisor:
         """Whether all here have been asked to stop, or are about to be."""
         raise NotImplementedError
 
+    @property
+    def above(self) -> Life | None:
+        """The life that this plays in, if there is one."""
+        return None
+
     def on_ready(self, life: Life) -> None:
         raise NotImplementedError
 
@@ -154,26 +159,49 @@ class Supervisor:
             life.ctx.end_by(reason, deadline)
             self.watch(deadline, life)
 
+    async def start_player(self, name: str) -> None:
+        """Start one player that does not play, until it is ready."""
+        life = self._to_play(name, "started")
+        if life.over:
+            life = self.play_again(life)
+        elif life.state is State.BACKING_OFF:
+            self._ask_again(life, "start")
+        await self._until_ready(life)
+
+    async def stop_player(self, name: str) -> None:
+        """Stop one player, until somebody starts it; raises what it raised."""
+        raise NotImplementedError
+
     async def restart(self, name: str) -> None:
         """Stop one player and start it again, until it is ready."""
-        life = self.lives[name]
-        if self.stopping or life.stopping:
-            raise OrchestraError(f"{life.path or name!r} is stopping, it can't be restarted")
-        self.refresh()
+        life = self._to_play(name, "restarted")
         if life.over:
             life = self.play_again(life)
         else:
-            now = self.loop.time()
-            life.ask_again("restart", now)
-            if life.ctx is not None and life.state in (State.STOPPING, State.CUT_OFF):
-                deadline = now + self.timeout
-                life.ctx.end_by("restart", deadline)
-                self.watch(deadline, life)
+            self._ask_again(life, "restart")
+        await self._until_ready(life)
+
+    def _to_play(self, name: str, what: str) -> Life:
+        life = self.lives[name]
+        if self.stopping or (life.stopping and not life.over):
+            raise OrchestraError(f"{life.path or name!r} is stopping, it can't be {what}")
+        self.refresh()
+        return life
+
+    def _ask_again(self, life: Life, reason: str) -> None:
+        now = self.loop.time()
+        life.ask_again(reason, now)
+        if life.ctx is not None and life.state in (State.STOPPING, State.CUT_OFF):
+            deadline = now + self.timeout
+            life.ctx.end_by(reason, deadline)
+            self.watch(deadline, life)
+
+    async def _until_ready(self, life: Life) -> None:
         await self.until(life, lambda: life.over or (life.state is State.READY and not life.again))
         if life.errors:
             raise life.errors[0]
         if life.stopping:
-            raise OrchestraError(f"{life.path or name!r} was stopped before it was ready again")
+            raise OrchestraError(f"{life.path!r} was stopped before it was ready")
 
     def play_again(self, life: Life) -> Life:
         """Start a player that has ended."""

@@ -8,10 +8,10 @@ from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from ._clock import seconds
-from ._group import Group, StopWhen, group_status
+from ._group import Group, StopWhen
 from ._life import Life
-from ._order import check_after
-from ._snapshot import status_of
+from ._order import Befores, Condition, check_after, check_endings
+from ._snapshot import group_status, status_of
 from .backoff import as_backoff
 from .context import Context
 from .errors import AlreadyPlayingError, OrchestraError, nearest
@@ -36,10 +36,13 @@ class Conductor:
     - `players`: names to players, or to functions that become players (see `as_player`). Names are
       made of letters, digits, `_` and `-`, and joined by dots to paths.
     - `timeout`: seconds that the players have to stop; with 0 they are cut off at once.
-    - `after`: `{"api": ["db"]}` starts `api` when `db` is ready, and stops it before `db`.
+    - `after`: `{"api": ["db"]}` starts `api` when `db` is ready, and stops it before `db`. Another
+      condition is named: `{"api": {"cache": "started", "db": "ready", "migrate": "done"}}`, where
+      done means ended well.
     - `ordered`: the same, each player after the one before it.
     - `backoff`: makes it a group that comes back whole.
     - `stop_when`: it ends when `"all"` players have ended, when `"any"` has, or `"never"` by itself.
+    - `idle`: names of players that are not started with the others, but by `start`, by hand.
     - `logger`: for its lines and those of groups below; without one, that of the group above.
 
     Raises `TypeError` or `ValueError` at once for arguments that make no sense. All methods are for
@@ -60,10 +63,11 @@ class Conductor:
         players: Mapping[str, PlayerLike] = MappingProxyType({}),
         *,
         timeout: float = 9.0,
-        after: Mapping[str, Collection[str]] = MappingProxyType({}),
+        after: Mapping[str, Collection[str] | Mapping[str, Condition]] = MappingProxyType({}),
         ordered: bool = False,
         backoff: Iterable[float] | None = None,
         stop_when: StopWhen = "all",
+        idle: Collection[str] = (),
         logger: Logger | None = None,
     ) -> None:
         if not isinstance(players, Mapping):
@@ -80,7 +84,10 @@ class Conductor:
         self.logger = None if logger is None else check_logger(logger)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._players = _all_checked(players)
-        self.after = check_after(after, self._players, ordered=ordered)
+        self.after: dict[str, Befores] = check_after(after, self._players, ordered=ordered)
+        if stop_when == "any":
+            check_endings(self.after)
+        self.idle = _checked_idle(idle, self._players)
         self._group: Group | None = None
         self._playing = False
 
@@ -151,8 +158,7 @@ class Conductor:
         Raises what the player raised, a `StopTimeoutError` if it had to be cut off, and `KeyError`
         for an unknown name, with the nearest.
         """
-        if name not in self._players:
-            raise KeyError(f"no player {name!r}. {nearest(name, self._players)}")
+        self._check_known(name)
         group = self._running()
         if group is None:
             self._forget(name)
@@ -162,22 +168,54 @@ class Conductor:
     def _forget(self, name: str) -> None:
         """The player of this name is gone, and the name may be taken again."""
         del self._players[name]
+        self.idle.discard(name)
         self.after.pop(name, None)
         for other, before in self.after.items():
-            self.after[other] = tuple(one for one in before if one != name)
+            self.after[other] = {one: until for one, until in before.items() if one != name}
+
+    async def start(self, name: str) -> None:
+        """Start a player that was stopped by hand, is idle, or has ended; returns when it is ready.
+
+        One that waits for its next run begins it now, and one that plays is left alone. Raises what
+        the player raises if it fails instead, `KeyError` for an unknown name, with the nearest, and
+        `OrchestraError` if this does not play, or if this or the player is stopping.
+        """
+        await self._group_of(name, "started").start_player(name)
+
+    async def stop(self, name: str) -> None:
+        """Stop a player gracefully, within `timeout`, and leave it so until somebody starts it.
+
+        It is idle from then on: it stays in the tree as stopped, a group that comes back does not
+        start it, and as long as one is idle, a group does not end by itself. Raises what the player
+        raised, a `StopTimeoutError` if it had to be cut off, and `KeyError` for an unknown name,
+        with the nearest.
+        """
+        self._check_known(name)
+        group = self._running()
+        if group is None:
+            self.idle.add(name)
+        else:
+            await group.stop_player(name)
 
     async def restart(self, name: str) -> None:
         """Stop a player gracefully and start it again; returns when it is ready.
 
-        One that has ended is started. Raises what the player raises if it fails instead, `KeyError`
-        for an unknown name, with the nearest, and `OrchestraError` if this does not play or stops.
+        One that has ended or is idle is started. Raises what the player raises if it fails instead,
+        `KeyError` for an unknown name, with the nearest, and `OrchestraError` if this does not play
+        or stops.
         """
+        await self._group_of(name, "restarted").restart(name)
+
+    def _check_known(self, name: str) -> None:
         if name not in self._players:
             raise KeyError(f"no player {name!r}. {nearest(name, self._players)}")
+
+    def _group_of(self, name: str, what: str) -> Group:
+        self._check_known(name)
         group = self._running()
         if group is None:
-            raise OrchestraError(f"this conductor does not play, {name!r} can't be restarted")
-        await group.restart(name)
+            raise OrchestraError(f"this conductor does not play, {name!r} can't be {what}")
+        return group
 
     def status(self) -> PlayerStatus:
         """A frozen snapshot of this and all below it; of the last performance if it is over."""
@@ -225,6 +263,18 @@ def _all_checked(players: Mapping[str, PlayerLike]) -> dict[str, Player]:
         else:
             player = checked(given)
         found[name] = player
+    return found
+
+
+def _checked_idle(idle: Collection[str], names: Collection[str]) -> set[str]:
+    if isinstance(idle, str) or not isinstance(idle, Iterable):
+        raise ValueError(f"idle={idle!r} needs a collection of names: [{idle!r}]")
+    found = set(idle)
+    for name in found:
+        if name not in names:
+            raise ValueError(
+                f"idle names {name!r}, which is no player. {nearest(str(name), names)}"
+            )
     return found
 
 

@@ -93,7 +93,8 @@ class ConductorError(ExceptionGroup[Exception]):
     `exceptions` are the players' own exceptions, each with a note that names its player, so that
     `except* ConnectionError` works. `failures` gives them by path.
 
-    >>> error = ConductorError("2 players failed", [OSError("a"), KeyError("b")], ["db", "api.web"])
+    >>> failures = [OSError("a"), KeyError("b")]
+    >>> error = ConductorError("2 players failed", failures, ["db", "api.web"])
     >>> error.failures["api.web"]
     KeyError('b')
     """

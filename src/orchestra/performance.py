@@ -15,7 +15,7 @@ from ._snapshot import status_of
 from ._supervisor import Supervisor
 from ._waiter import call_soon_threadsafe
 from .context import Context
-from .errors import nearest
+from .errors import OrchestraError, nearest
 from .events import Event, Observer, Skipped
 from .log import default_logger, in_words, log_event, report, shown
 from .status import Players, PlayerStatus, State
@@ -85,14 +85,51 @@ class Performance:
     async def restart(self, path: str) -> None:
         """Stop the player at this path gracefully and start it again; returns when it is ready.
 
-        Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
-        `Conductor.restart` raises.
+        One that has ended or is idle is started. Raises `KeyError` for a path that nobody has, with
+        the nearest, and otherwise what `Conductor.restart` raises.
         """
+        supervisor, life = self._find(path)
+        await supervisor.restart(life.name)
+
+    async def start(self, path: str) -> None:
+        """Start the player at this path, if it does not play; returns when it is ready.
+
+        Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
+        `Conductor.start` raises.
+        """
+        supervisor, life = self._find(path)
+        await supervisor.start_player(life.name)
+
+    async def stop_player(self, path: str) -> None:
+        """Stop the player at this path gracefully, and leave it so until somebody starts it.
+
+        A group is stopped with all in it. Raises `KeyError` for a path that nobody has, with the
+        nearest, `OrchestraError` for the root, which `stop` is for, and otherwise what
+        `Conductor.stop` raises.
+        """
+        supervisor, life = self._find(path)
+        await supervisor.stop_player(life.name)
+
+    async def scale(self, path: str, count: int) -> None:
+        """Have `count` copies play at this path, where there is a group of copies.
+
+        Raises `KeyError` for a path that nobody has, with the nearest, `OrchestraError` for a player
+        that has no `scale` method, and otherwise what that raises.
+        """
+        _, life = self._find(path)
+        scale = getattr(life.player, "scale", None)
+        if not callable(scale):
+            raise OrchestraError(f"{path!r} is no group of copies, it can't be scaled")
+        result = scale(count)
+        if inspect.isawaitable(result):
+            await result
+
+    def _find(self, path: str) -> tuple[Supervisor, Life]:
         paths = []
         for supervisor in self._supervisors():
             for life in list(supervisor.lives.values()):
                 if life.path == path:
-                    return await supervisor.restart(life.name)
+                    return supervisor, life
                 paths.append(life.path)
         raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
 

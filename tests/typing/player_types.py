@@ -93,6 +93,13 @@ def are_players() -> None:
     )
 
 
+def orders(players: dict[str, Player], names: dict[str, list[str]], some: set[str]) -> None:
+    Conductor(players, after={"api": ["db"], "db": ("cache",), "worker": some})
+    Conductor(players, after=names)
+    Conductor(players, after={"api": {"db": "ready", "migrate": "done"}, "worker": ["db"]})
+    Conductor(players, after=[("api", "db")])  # type: ignore[arg-type]
+
+
 def backoffs() -> None:
     for backoff in (ExponentialBackoff(initial=1, jitter=0.1), ConstantBackoff(5, max_restarts=3)):
         for delay in backoff:

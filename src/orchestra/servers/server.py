@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from .. import _stack
 from .._clock import seconds
+from .._returning import is_supervised, may_return, when_gone
 from ..backoff import as_backoff
 from ..context import Context
 from ..errors import OrchestraError, StopTimeoutError
@@ -20,7 +21,6 @@ from .apps import kind_of_app
 from .libraries import library_for
 from .listener import Listener
 from .place import checked_place
-from .returning import life_of, returning, when_gone
 from .tls import check_tls, load_tls
 
 MARGIN: Final = 0.15
@@ -124,7 +124,7 @@ class ServerPlayer:
     # The sockets, from one run to the next
 
     async def _listen(self, ctx: Context) -> Listener:
-        if life_of(ctx, self.play) is not None:
+        if is_supervised(ctx, self.play):
             kept = self._kept.pop(_key(ctx), None)
             if kept is not None:
                 if kept.unwatch is not None:
@@ -134,8 +134,7 @@ class ServerPlayer:
 
     def _keep(self, ctx: Context, listener: Listener) -> None:
         """Keep the sockets open while another run may follow."""
-        life = life_of(ctx, self.play)
-        if life is None or listener.closed:
+        if listener.closed or not is_supervised(ctx, self.play):
             listener.close()
             return
         key = _key(ctx)
@@ -146,7 +145,7 @@ class ServerPlayer:
                 del self._kept[key]
 
         self._kept[key] = listener
-        listener.unwatch = when_gone(life, let_go)
+        listener.unwatch = when_gone(ctx, self.play, let_go)
 
     # One run
 
@@ -170,8 +169,7 @@ class ServerPlayer:
             await adapter.abort(_time_to_cut(ctx))
 
     async def _stop(self, ctx: Context, adapter: Adapter, listener: Listener) -> None:
-        life = life_of(ctx, self.play)
-        if life is None or returning(life) is None:
+        if not may_return(ctx, self.play):
             # Or the system would go on taking connections for it that nobody will serve.
             listener.close()
         if await adapter.drain(self._time_to_drain(ctx)):

@@ -1,8 +1,13 @@
-"""Whether a player may be played once more: what decides if its sockets stay open.
+"""Whether another run of a player may follow: for players that keep something open from run to run.
 
 The context does not tell. It is done for a restart as well as for good; a group that stops because one
 of its players failed may come back whole; and after a failure only the life knows whether its backoff
-has one more delay.
+has one more delay. A player asks with the context of its run and its own `play`, in the loop's thread:
+
+    if not may_return(ctx, self.play):
+        close()
+    ...
+    forget = when_gone(ctx, self.play, close)
 """
 
 from __future__ import annotations
@@ -10,35 +15,58 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._life import Life
-from ..context import Context
+from ._life import Life
+from .context import Context
+
+Play = Callable[..., Any]
 
 
-def life_of(ctx: Context, play: Callable[..., Any]) -> Life | None:
-    """The life whose run this is, if a supervisor calls `play`; None if somebody else does.
+def is_supervised(ctx: Context, play: Play) -> bool:
+    """Whether a supervisor calls `play` with `ctx`, and so may call it again.
 
     Whoever calls it by himself asks for one run, and nobody would tell when the last is over.
     """
+    return _life_of(ctx, play) is not None
+
+
+def may_return(ctx: Context, play: Play) -> bool:
+    """Whether another run may follow this one, its own supervisor's doing or that of a group above."""
+    life = _life_of(ctx, play)
+    return life is not None and _holder_of(life) is not None
+
+
+def when_gone(ctx: Context, play: Play, tell: Callable[[], None]) -> Callable[[], None]:
+    """Call `tell` once, when no run can follow any more; at once if that is so by now.
+
+    To be asked while the run goes on, also as the last thing in it. Gives a function that ends the
+    watch, for the next run to call when it takes over.
+    """
+    life = _life_of(ctx, play)
+    holder = None if life is None else _holder_of(life)
+    if holder is None:
+        tell()
+        return _nothing
+    return _Watch(holder, tell).end
+
+
+def _life_of(ctx: Context, play: Play) -> Life | None:
     seat: Any = ctx.seat
     if isinstance(seat, Life) and seat.ctx is ctx and getattr(seat.player, "play", None) == play:
         return seat
     return None
 
 
-def returning(life: Life) -> Life | None:
-    """The life that may bring this one back: itself, or that of a group around it; None if none may."""
-    while True:
+def _holder_of(life: Life) -> Life | None:
+    """The life that may bring this one back: itself, or that of a group around it."""
+    above: Life | None = life
+    while above is not None:
+        life = above
         if _comes_back(life):
             return life
-        keeper: Any = life.keeper
-        if (life.stopping or life.over) and not keeper.stopping:
-            return (
-                None  # it alone ends, as one that is removed does, and its group goes on without it
-            )
-        above = getattr(keeper, "seat", None)
-        if not isinstance(above, Life):
-            return None
-        life = above
+        if (life.stopping or life.over) and not life.keeper.stopping:
+            return None  # it alone ends, as one that is removed does, and its group goes on
+        above = life.keeper.above
+    return None
 
 
 def _comes_back(life: Life) -> bool:
@@ -59,15 +87,6 @@ def _has_delays(backoff: Callable[[], Any] | None) -> bool:
     return delays != () if isinstance(delays, tuple) else True
 
 
-def when_gone(life: Life, tell: Callable[[], None]) -> Callable[[], None] | None:
-    """Call `tell` once the player can't be played again, at once if that is so; gives what ends this."""
-    holder = returning(life)
-    if holder is None:
-        tell()
-        return None
-    return _Watch(holder, tell).end
-
-
 class _Watch:
     """Looks at one life after the other, from the inside outwards, until none may come back."""
 
@@ -82,7 +101,7 @@ class _Watch:
     def _look(self, life: Life) -> None:
         if life.over:
             self.end()
-            holder = returning(life)
+            holder = _holder_of(life)
             if holder is None:
                 self._tell()
             else:
@@ -91,3 +110,7 @@ class _Watch:
     def end(self) -> None:
         watchers = [one for one in self._life.watchers or () if one != self._look]
         self._life.watchers = watchers or None
+
+
+def _nothing() -> None:
+    """There is no watch to end."""
