@@ -42,6 +42,7 @@ from .events import (
 from .log import Logger, logger_from_logging, set_logger
 from .performance import Performance
 from .player import Player, PlayerFunc, PlayerWithBackoff, as_player, restarting
+from .players.replicate import replicate
 from .players.thread import ThreadPlayer
 from .run import play_until_signal, playing, playing_in_thread, run
 from .status import PlayerStatus
@@ -85,6 +86,7 @@ __all__ = [
     "play_until_signal",
     "playing",
     "playing_in_thread",
+    "replicate",
     "restarting",
     "run",
     "set_logger",

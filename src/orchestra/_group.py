@@ -36,6 +36,7 @@ class Plan(Protocol):
 
     timeout: float
     stop_when: StopWhen
+    goes_on_empty: bool
     after: dict[str, tuple[str, ...]]
     ordered: bool
     leftovers: dict[str, tuple[Player, asyncio.Task[None]]]
@@ -274,11 +275,15 @@ class Group(Supervisor):
             queue.popleft()
 
     def _check_over(self) -> None:
-        if self._pending or (self._plan.stop_when == "never" and not self.stopping):
+        if self._pending or (self._goes_on_without() and not self.stopping):
             return
         self.over = True
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
+
+    def _goes_on_without(self) -> bool:
+        """Whether it goes on though no player does."""
+        return self._plan.stop_when == "never" or (self._plan.goes_on_empty and not self.lives)
 
     # Stopping
 

@@ -54,6 +54,7 @@ class Conductor:
     kind = "group"
     signals_ready = True
     bounds_its_stop = True  # a supervisor need not
+    goes_on_empty = False
 
     def __init__(
         self,

@@ -227,19 +227,24 @@ def is_same(one: Player, other: Player) -> bool:
     return bool(function == getattr(other, "_function", other))
 
 
+def inner_of(player: object) -> object:
+    """The player itself, where this is one with a backoff around it."""
+    while isinstance(player, _Restarting):
+        player = player._player
+    return player
+
+
 def name_of(player: object) -> str:
     """What to call a player that nobody has named: its function, or its class."""
     while isinstance(player, functools.partial):
         player = player.func
-    if isinstance(player, _Restarting):
-        return name_of(player._player)
+    player = inner_of(player)
     name = getattr(player, "__name__", None) or type(player).__name__
     return str(name)
 
 
 def kind_of(player: object) -> str:
     """The word for a kind of player: what it says as `kind`, else the name of its class."""
-    if isinstance(player, _Restarting):
-        return kind_of(player._player)
+    player = inner_of(player)
     kind = getattr(player, "kind", None)
     return kind if isinstance(kind, str) else type(player).__name__

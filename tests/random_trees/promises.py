@@ -218,9 +218,9 @@ class Promises:
                         return True
         for spell in self._spells:
             stop = self._stop[id(spell)]
-            if is_below(path, spell.path) and stop is not None and spell.start < index <= spell.end:
-                if stop[0] < index:
-                    return True
+            plays = spell.start < index <= spell.end
+            if is_below(path, spell.path) and plays and stop is not None and stop[0] < index:
+                return True
         return False
 
     def _paths_of(self, spell: Spell) -> list[str]:
