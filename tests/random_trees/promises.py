@@ -218,8 +218,8 @@ class Promises:
                         return True
         for spell in self._spells:
             stop = self._stop[id(spell)]
-            plays = spell.start < index <= spell.end
-            if is_below(path, spell.path) and plays and stop is not None and stop[0] < index:
+            within = is_below(path, spell.path) and spell.start < index <= spell.end
+            if within and stop is not None and stop[0] < index:
                 return True
         return False
 
