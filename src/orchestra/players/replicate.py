@@ -178,24 +178,28 @@ def _same(given: PlayerLike) -> Callable[[int], Player]:
             f"{player!r} can play only once at a time: give what makes one for each copy, such as "
             "`lambda: Conductor(...)`"
         )
-    return lambda number: player
+    return functools.partial(_itself, player)
+
+
+def _itself(player: Player, number: int) -> Player:
+    return player
 
 
 def _factory(make: Any) -> Callable[[int], Player]:
     takes_number = not _is_class(make) and judge(make)[1]
+    return functools.partial(_made, make, takes_number)
 
-    def made(number: int) -> Player:
-        player = make(number) if takes_number else make()
-        try:
-            return checked(player)
-        except TypeError as error:
-            error.add_note(
-                f"{name_of(make)} was called to make a player for each copy. A function that is to be "
-                "played itself takes `ctx`, or is given as ThreadPlayer(function)"
-            )
-            raise
 
-    return made
+def _made(make: Any, takes_number: bool, number: int) -> Player:
+    player = make(number) if takes_number else make()
+    try:
+        return checked(player)
+    except TypeError as error:
+        error.add_note(
+            f"{name_of(make)} was called to make a player for each copy. A function that is to be "
+            "played itself takes `ctx`, or is given as ThreadPlayer(function)"
+        )
+        raise
 
 
 def _is_factory(given: Any) -> bool:
