@@ -36,14 +36,15 @@ class PeriodicPlayer:
     - `jitter`: up to so many seconds, drawn anew, are added to each tick.
     - `at_start`: the first run is at the start, and not at the first tick.
     - `timeout`: seconds that one run may take. Then its context is done and it is cancelled, and it
-      has failed with a `TimeoutError`. One that goes on even so is abandoned, and as long as it does,
-      there is no other.
+      has failed with a `TimeoutError`. One that goes on even so, as a thread may, is abandoned, and
+      as long as it goes on, ticks are skipped.
     - `on_error`: with `"fail"`, a run that fails is a failure of this player; with `"log"` it is
       logged and counted, and the next tick comes, unless it was a `PermanentError`.
     - `backoff`: the delays of restarts after a failure.
 
     The status shows `next_run` and `last_run`, how many `runs` there were since the start, how many
-    ticks were `skipped`, and, with `on_error="log"`, the number of `errors` and the last.
+    ticks were `skipped`; with `on_error="log"` also the number of `errors` and the last one, and with
+    `timeout` the `zombies`: abandoned runs that still go on.
 
     Raises `ValueError` or `TypeError` at once for what makes no sense, and `ModuleNotFoundError` for
     `cron` without the library cronsim (`pip install 'orchestra-players[cron]'`).
@@ -161,6 +162,8 @@ class _Course:
         counts = {"runs": self._runs, "skipped": self._skipped}
         if not self._player._fails:
             counts["errors"] = self._errors
+        if (limit := self._player._limit) is not None:
+            counts["zombies"] = limit.left(self._ctx.path)
         self._ctx.ready(next_run=self._clock(next_run_in), **counts, **self._more)
 
     def _clock(self, ahead: float) -> str:
