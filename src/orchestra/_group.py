@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from . import _clock
 from ._failures import join, verdict_of
+from ._leftovers import Leftovers
 from ._life import Life
 from ._order import Order
 from ._snapshot import status_of
@@ -39,7 +40,7 @@ class Plan(Protocol):
     goes_on_empty: bool
     after: dict[str, tuple[str, ...]]
     ordered: bool
-    leftovers: dict[str, tuple[Player, asyncio.Task[None]]]
+    leftovers: dict[str, tuple[Player, Leftovers]]
 
 
 class Group(Supervisor):
@@ -129,10 +130,10 @@ class Group(Supervisor):
 
     def _mind_leftover(self, name: str) -> None:
         """Tell a life of an earlier run of its player that was abandoned, and may still go on."""
-        player, task = self._plan.leftovers.get(name, (None, None))
+        player, leftovers = self._plan.leftovers.get(name, (None, None))
         life = self.lives.get(name)
         if life is not None and player is not None and is_same(player, life.player):
-            life.leftover = task
+            life.leftovers = leftovers
 
     def _may_start(self, life: Life) -> bool:
         return self._order is None or self._order.may_start(life.name)
@@ -198,7 +199,7 @@ class Group(Supervisor):
 
     def _take_in_again(self, life: Life) -> Life:
         again = self.lives[life.name] = Life(self, life.path, life.player)
-        again.leftover = life.leftover
+        again.leftovers = life.leftovers
         again.restarts = life.restarts + 1
         again.was_ready = True  # for the group, which has counted it
         self._pending += 1
@@ -218,7 +219,7 @@ class Group(Supervisor):
     def on_end(self, life: Life) -> None:
         self._pending -= 1
         heard = self._removing.get(life.name) if self._removing else None
-        if life.errors is not None or life.left is not None or life.leftover is not None:
+        if life.errors is not None or life.left is not None or life.leftovers is not None:
             self._take_note(life, heard)
         if not life.was_ready and (life.errors is None or heard is not None):
             life.was_ready = True
@@ -243,8 +244,8 @@ class Group(Supervisor):
             self.stop(f"{life.path} has ended")
 
     def _take_note(self, life: Life, heard: int | None) -> None:
-        if life.leftover is not None:
-            self._plan.leftovers[life.name] = (life.player, life.leftover)
+        if life.leftovers is not None:
+            self._plan.leftovers[life.name] = (life.player, life.leftovers)
         if heard:
             return  # it comes out of `remove`
         self.failures.take(life)

@@ -206,10 +206,12 @@ def log_event(logger: Logger, event: Event) -> None:
         report(f"the logger {shown(logger)} failed", error)
 
 
-def complain(logger: Logger, msg: str, error: Exception, **attrs: object) -> None:
-    """Write a line about a failure that is no event; never raises."""
+def complain(logger: Logger, msg: str, error: BaseException | None = None, **attrs: object) -> None:
+    """Write a line about something wrong that is no event; never raises."""
+    if error is not None:
+        msg, attrs = f"{msg}: {in_words(error)}", {"error": error, **_traceback(error), **attrs}
     try:
-        logger.error(f"{msg}: {in_words(error)}", error=error, **_traceback(error), **attrs)
+        logger.error(msg, **attrs)
     except BaseException as broken:
         report(f"the logger {shown(logger)} failed", broken)
 

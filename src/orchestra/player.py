@@ -195,6 +195,7 @@ class Terms:
     watchdog: float | None = None
     backoff: Callable[[], Iterable[float]] | None = None
     always: bool = False
+    overlaps: bool = False  # it may start while an earlier run of it, that was abandoned, goes on
     has_limits: bool = False  # whether a run has to be watched
 
 
@@ -217,6 +218,8 @@ def terms_of(player: Player) -> Terms:
         signals_ready=bool(getattr(player, "signals_ready", False)),
         backoff=backoff,
         always=bool(getattr(player, "_restarts_always", False)),
+        # A player may have something of this name that means something else.
+        overlaps=getattr(player, "overlap", False) is True,
         **limits,
     )
 
