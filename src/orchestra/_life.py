@@ -17,7 +17,7 @@ import asyncio
 import math
 import types
 from collections.abc import Callable, Generator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from . import _ending, _stack, log
 from ._leftovers import Leftovers
@@ -470,8 +470,7 @@ class Life:
         self.keeper.emit(Abandoned, self.path, self.where())
         if self.leftovers is None:
             self.leftovers = Leftovers()
-        if self.task is not None:
-            self.leftovers.add(self.task, self.locate)
+        self.leftovers.add(cast("asyncio.Task[None]", self.task), self.locate)
         self.ctx = None
         blame, self.blame = self.blame, None
         if not self.stopping:
