@@ -42,11 +42,13 @@ from .events import (
 from .log import Logger, logger_from_logging, set_logger
 from .performance import Performance
 from .player import Player, PlayerFunc, PlayerWithBackoff, as_player, restarting
+from .players.replicate import replicate
 from .players.thread import ThreadPlayer
 from .run import play_until_signal, playing, playing_in_thread, run
 from .status import PlayerStatus
 
 if TYPE_CHECKING:
+    from .players.periodic import PeriodicPlayer
     from .servers import ServerPlayer
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "Logger",
     "OrchestraError",
     "Performance",
+    "PeriodicPlayer",
     "PermanentError",
     "Player",
     "PlayerAbortedError",
@@ -85,6 +88,7 @@ __all__ = [
     "play_until_signal",
     "playing",
     "playing_in_thread",
+    "replicate",
     "restarting",
     "run",
     "set_logger",
@@ -92,7 +96,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Imported when it is asked for: a program without a server has no use for what comes with it.
+    # Imported when it is asked for: a program without one has no use for what comes with it.
+    if name == "PeriodicPlayer":
+        from .players.periodic import PeriodicPlayer
+
+        return PeriodicPlayer
     if name == "ServerPlayer":
         from .servers import ServerPlayer
 

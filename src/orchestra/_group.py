@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from . import _clock
 from ._failures import join, verdict_of
+from ._leftovers import Leftovers
 from ._life import Life
 from ._order import Befores, Order, befores_of
 from ._snapshot import group_status, status_of
@@ -36,10 +37,11 @@ class Plan(Protocol):
 
     timeout: float
     stop_when: StopWhen
+    goes_on_empty: bool
     after: dict[str, Befores]
     ordered: bool
     idle: set[str]
-    leftovers: dict[str, tuple[Player, asyncio.Task[None]]]
+    leftovers: dict[str, tuple[Player, Leftovers]]
 
 
 class Group(Supervisor):
@@ -138,10 +140,10 @@ class Group(Supervisor):
 
     def _mind_leftover(self, name: str) -> None:
         """Tell a life of an earlier run of its player that was abandoned, and may still go on."""
-        player, task = self._plan.leftovers.get(name, (None, None))
+        player, leftovers = self._plan.leftovers.get(name, (None, None))
         life = self.lives.get(name)
         if life is not None and player is not None and is_same(player, life.player):
-            life.leftover = task
+            life.leftovers = leftovers
 
     def _sit_out(self, life: Life) -> None:
         life.sit_out(self.loop.time())
@@ -233,7 +235,7 @@ class Group(Supervisor):
 
     def _take_in_again(self, life: Life) -> Life:
         again = self.lives[life.name] = Life(self, life.path, life.player)
-        again.leftover = life.leftover
+        again.leftovers = life.leftovers
         again.restarts = life.restarts + life.has_run
         again.has_run = life.has_run
         again.was_ready = life.was_ready  # if so, the group has counted it
@@ -256,7 +258,7 @@ class Group(Supervisor):
     def on_end(self, life: Life) -> None:
         self._pending -= 1
         heard = self._by_hand.pop(life.name, None) if self._by_hand else None
-        if life.errors is not None or life.left is not None or life.leftover is not None:
+        if life.errors is not None or life.left is not None or life.leftovers is not None:
             self._take_note(life, heard)
         if not life.was_ready and (life.errors is None or heard is not None):
             # One that was stopped by hand is still to get ready, once somebody starts it again.
@@ -282,8 +284,8 @@ class Group(Supervisor):
             self.stop(f"{life.path} has ended")
 
     def _take_note(self, life: Life, heard: int | None) -> None:
-        if life.leftover is not None:
-            self._plan.leftovers[life.name] = (life.player, life.leftover)
+        if life.leftovers is not None:
+            self._plan.leftovers[life.name] = (life.player, life.leftovers)
         if heard:
             return  # it comes out of `remove` or `stop`
         self.failures.take(life)
@@ -314,13 +316,18 @@ class Group(Supervisor):
             queue.popleft()
 
     def _check_over(self) -> None:
-        # One that is idle has not ended, and may be started at any time.
-        stays = self._plan.stop_when == "never" or self._plan.idle
-        if self._pending or (stays and not self.stopping):
+        if self._pending or (self._goes_on_without() and not self.stopping):
             return
         self.over = True
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
+
+    def _goes_on_without(self) -> bool:
+        """Whether it goes on though no player does."""
+        plan = self._plan
+        # One that is idle has not ended, and may be started at any time.
+        stays = plan.stop_when == "never" or bool(plan.idle)
+        return stays or (plan.goes_on_empty and not self.lives)
 
     # Stopping
 

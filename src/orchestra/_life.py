@@ -17,9 +17,10 @@ import asyncio
 import math
 import types
 from collections.abc import Callable, Generator
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from . import _ending, _stack, log
+from ._leftovers import Leftovers
 from ._waiter import call_soon_threadsafe
 from ._watch import Watch
 from .context import Context
@@ -36,7 +37,7 @@ from .events import (
     Stopped,
     Stopping,
 )
-from .log import Logger, in_words
+from .log import Logger, complain, in_words
 from .player import Player, terms_of
 from .restart import Series, Verdict, decide, note_of, note_restarts
 from .status import State
@@ -95,7 +96,7 @@ class Life:
         "has_run",
         "keeper",
         "left",
-        "leftover",
+        "leftovers",
         "locate",
         "over",
         "path",
@@ -142,7 +143,7 @@ class Life:
         self.details: dict[str, object] | None = None
         self.groups: list[Group] | None = None
         self.locate: Callable[[], str] | None = None
-        self.leftover: asyncio.Task[None] | None = None  # of an earlier run that was abandoned
+        self.leftovers: Leftovers | None = None  # earlier runs that were abandoned
         self.left: dict[str, str] | None = None  # who was cut off here, and where each was
         self.watchers: list[Callable[[Life], None]] | None = None
 
@@ -175,7 +176,7 @@ class Life:
 
     def start(self, now: float) -> None:
         """Begin the first run: its task takes the first step in the loop's next turn."""
-        if self.leftover is not None:
+        if self.leftovers is not None:
             self._create_task(0.0)  # by way of `_begin`, which looks at what is left over
             return
         self.state = _STARTING
@@ -226,8 +227,8 @@ class Life:
             return
         keeper = self.keeper
         self.again = self.skipped = False
-        if self.leftover is not None:
-            self._refuse_second_copy(self.leftover)
+        if self.leftovers is not None:
+            self._mind_leftovers(self.leftovers)
         self.state = State.STARTING
         self.has_run = True
         self.since = self.begun_at = now = keeper.loop.time()
@@ -251,14 +252,17 @@ class Life:
             self.series.settling = False
         self.settle(self.keeper.loop.time())
 
-    def _refuse_second_copy(self, leftover: asyncio.Task[None]) -> None:
-        if leftover.done():
-            self.leftover = None
-        else:
-            raise OrchestraError(
-                "not started: an earlier run, which was abandoned, still goes on\n"
-                + _stack.of_task(leftover)
-            )
+    def _mind_leftovers(self, leftovers: Leftovers) -> None:
+        """Start no second copy, or at least not silently."""
+        zombies = leftovers.count()
+        if not zombies:
+            self.leftovers = None
+            return
+        what, where = leftovers.in_words(), leftovers.where()
+        if not self.terms.overlaps:
+            raise OrchestraError(f"not started: {what}\n{where}")
+        attrs: dict[str, Any] = {"path": self.path, "zombies": zombies, "where": where}
+        complain(self.keeper.logger, f"{self.path}: started beside others: {what}", **attrs)
 
     def settle(self, now: float) -> None:
         """Count it as ready, if it has started and does not signal that by itself."""
@@ -402,8 +406,8 @@ class Life:
 
     def _report_late(self, caught: BaseException | None) -> None:
         if caught is not None and not isinstance(caught, asyncio.CancelledError):
-            attrs: dict[str, Any] = {"path": self.path, "error": caught, "exc_info": caught}
-            self.keeper.logger.error(f"{self.path}: failed after it was abandoned", **attrs)
+            what = f"{self.path}: failed after it was abandoned"
+            complain(self.keeper.logger, what, caught, path=self.path)
 
     def _notify(self) -> None:
         for watcher in self.watchers or ():
@@ -477,7 +481,10 @@ class Life:
     def abandon(self) -> None:
         """Cutting it off did not end it: go on without it."""
         self.keeper.emit(Abandoned, self.path, self.where())
-        self.leftover, self.ctx = self.task, None
+        if self.leftovers is None:
+            self.leftovers = Leftovers()
+        self.leftovers.add(cast("asyncio.Task[None]", self.task), self.locate)
+        self.ctx = None
         blame, self.blame = self.blame, None
         if not self.stopping:
             delay = self._follow(blame, asked=False)

@@ -37,6 +37,9 @@ def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
     state = life.state
     if state is State.READY and life.groups:
         state = _group_state(life, players)
+    details = dict(life.details or {})
+    if zombies := 0 if life.leftovers is None else life.leftovers.count():
+        details["zombies"] = zombies
     begun, series = life.begun_at, life.series
     backs_off = state is State.BACKING_OFF and series is not None
     return PlayerStatus(
@@ -50,7 +53,7 @@ def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
         restarts=life.restarts,
         next_restart_in=max(0.0, life.since + series.delay - now) if series and backs_off else None,
         error=life.error,
-        details=dict(life.details or {}),
+        details=details,
         players=players,
     )
 

@@ -75,7 +75,13 @@ def _outside_of_here(places: Iterable[Place]) -> list[Place]:
 
 _HERE: Final = os.path.dirname(__file__)
 _AROUND: Final = {
-    os.path.join(_HERE, *parts) for parts in (("_life.py",), ("players", "thread.py"))
+    os.path.join(_HERE, *parts)
+    for parts in (
+        ("_life.py",),
+        ("players", "thread.py"),
+        ("players", "periodic.py"),
+        ("players", "_limit.py"),
+    )
 }
 _WITHIN: Final = {os.path.join(_HERE, name) for name in ("_waiter.py", "_clock.py")}
 

@@ -21,7 +21,7 @@ from .player import Player, PlayerLike, as_player, kind_of, terms_of
 from .status import PlayerStatus, State
 
 if TYPE_CHECKING:
-    import asyncio
+    from ._leftovers import Leftovers
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 
@@ -57,6 +57,7 @@ class Conductor:
     kind = "group"
     signals_ready = True
     bounds_its_stop = True  # a supervisor need not
+    goes_on_empty = False
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Conductor:
         self.timeout = seconds("timeout", timeout)
         self.stop_when: StopWhen = stop_when
         self.ordered = ordered
-        self.leftovers: dict[str, tuple[Player, asyncio.Task[None]]] = {}
+        self.leftovers: dict[str, tuple[Player, Leftovers]] = {}
         self.logger = None if logger is None else check_logger(logger)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._players = _all_checked(players)

@@ -206,6 +206,16 @@ def log_event(logger: Logger, event: Event) -> None:
         report(f"the logger {shown(logger)} failed", error)
 
 
+def complain(logger: Logger, msg: str, error: BaseException | None = None, **attrs: object) -> None:
+    """Write a line about something wrong that is no event; never raises."""
+    if error is not None:
+        msg, attrs = f"{msg}: {in_words(error)}", {"error": error, **_traceback(error), **attrs}
+    try:
+        logger.error(msg, **attrs)
+    except BaseException as broken:
+        report(f"the logger {shown(logger)} failed", broken)
+
+
 def report(msg: str, error: BaseException, **attrs: object) -> None:
     """Tell the standard logger of something that has nowhere else to go; never raises."""
     try:

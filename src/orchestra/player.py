@@ -195,6 +195,7 @@ class Terms:
     watchdog: float | None = None
     backoff: Callable[[], Iterable[float]] | None = None
     always: bool = False
+    overlaps: bool = False  # it may start while an earlier run of it, that was abandoned, goes on
     has_limits: bool = False  # whether a run has to be watched
 
 
@@ -217,6 +218,8 @@ def terms_of(player: Player) -> Terms:
         signals_ready=bool(getattr(player, "signals_ready", False)),
         backoff=backoff,
         always=bool(getattr(player, "_restarts_always", False)),
+        # A player may have something of this name that means something else.
+        overlaps=getattr(player, "overlap", False) is True,
         **limits,
     )
 
@@ -227,19 +230,24 @@ def is_same(one: Player, other: Player) -> bool:
     return bool(function == getattr(other, "_function", other))
 
 
+def inner_of(player: object) -> object:
+    """The player itself, where this is one with a backoff around it."""
+    while isinstance(player, _Restarting):
+        player = player._player
+    return player
+
+
 def name_of(player: object) -> str:
     """What to call a player that nobody has named: its function, or its class."""
     while isinstance(player, functools.partial):
         player = player.func
-    if isinstance(player, _Restarting):
-        return name_of(player._player)
+    player = inner_of(player)
     name = getattr(player, "__name__", None) or type(player).__name__
     return str(name)
 
 
 def kind_of(player: object) -> str:
     """The word for a kind of player: what it says as `kind`, else the name of its class."""
-    if isinstance(player, _Restarting):
-        return kind_of(player._player)
+    player = inner_of(player)
     kind = getattr(player, "kind", None)
     return kind if isinstance(kind, str) else type(player).__name__

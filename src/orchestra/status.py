@@ -70,7 +70,7 @@ class PlayerStatus:
     `since` is when the state began, in seconds since 1970. `uptime` are the seconds that this run
     has taken so far, and `next_restart_in` those until the next; None where there is no such thing.
     `error` is the last failure, as `"ValueError: boom"`. `details` are what the player gave to
-    `ctx.ready(...)`.
+    `ctx.ready(...)`, and `zombies`, if there are any: runs that were abandoned and still go on.
 
     >>> print(PlayerStatus("db", "db", "command", State.READY, True, 0.0, uptime=90.0))
     db  command  ready  1 m 30 s

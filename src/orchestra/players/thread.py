@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from .. import _clock, _stack
 from .._signature import judge
 from .._waiter import call_soon_threadsafe
 from ..context import Context
+from ..errors import OrchestraError
+from ..log import in_words, report
 from ..player import name_of, register_plain_functions
 
 
@@ -21,7 +24,13 @@ class ThreadPlayer:
 
     The function takes the context, or nothing, and stops when the context is done: `while not
     ctx.wait_sync(60): tick()`. A thread can't be cut off: one that does not stop in time is abandoned,
-    and the `StopTimeoutError` says where it was. Raises `TypeError` for what is no plain function.
+    and the `StopTimeoutError` says where it was.
+
+    While an abandoned thread still goes on, its player is not started again: that fails, and says
+    where the thread is. With `overlap=True` it is started beside it, and the log says so. Either way
+    the status counts the abandoned threads, as `zombies`.
+
+    Raises `TypeError` for what is no plain function.
 
     >>> def work(ctx):
     ...     while not ctx.wait_sync(60):
@@ -31,11 +40,13 @@ class ThreadPlayer:
 
     kind = "thread"
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, *, overlap: bool = False) -> None:
         is_async, self._takes_context = judge(function)
         if is_async:
             raise TypeError(f"ThreadPlayer takes a plain function, not {function!r}")
         self._function = function
+        self.overlap = bool(overlap)
+        self._let_go: list[tuple[str, threading.Thread]] = []
 
     @property
     def __name__(self) -> str:
@@ -45,7 +56,11 @@ class ThreadPlayer:
         return f"ThreadPlayer({self.__name__})"
 
     async def play(self, ctx: Context) -> None:
-        """Run the function in a new thread, to its end."""
+        """Run the function in a new thread, to its end.
+
+        Raises what the function raises, and `OrchestraError` where an earlier thread was let go of.
+        """
+        self._mind_those_let_go(ctx.path)
         run = _Run(self._function, (ctx,) if self._takes_context else ())
         thread = threading.Thread(
             target=contextvars.copy_context().run,
@@ -56,8 +71,20 @@ class ThreadPlayer:
         # One that has ended may have left its ident to another.
         ctx.locate(lambda: _stack.of_thread(thread.ident) if thread.is_alive() else "")
         thread.start()
-        await run.until_over()
+        try:
+            await run.until_over()
+        finally:
+            if run.let_go:
+                self._let_go.append((ctx.path, thread))
         run.raise_error()
+
+    def _mind_those_let_go(self, path: str) -> None:
+        """A supervisor sees to those that it abandoned; these it does not know any more."""
+        self._let_go = [one for one in self._let_go if one[1].is_alive()]
+        stuck = [thread for whose, thread in self._let_go if whose == path]
+        if stuck and not self.overlap:
+            where = "\n".join(_stack.of_thread(thread.ident) for thread in stuck)
+            raise OrchestraError(f"not started: an earlier thread still goes on\n{where}")
 
 
 class _Run:
@@ -69,7 +96,8 @@ class _Run:
         # Announced before the thread starts, so that virtual time does not run away from it.
         self._work = _clock.outside_work(self._loop)
         self._over = asyncio.Event()
-        self._error: BaseException | None = None
+        self._errors: deque[BaseException] = deque()  # one at the most
+        self.let_go = False
 
     def work(self) -> None:
         """In the thread."""
@@ -77,7 +105,9 @@ class _Run:
             try:
                 _check_result(self._function, self._function(*self._args))
             except BaseException as error:
-                self._error = error
+                self._errors.append(error)
+                if self.let_go:
+                    self._report_late()
             finally:
                 call_soon_threadsafe(self._loop, self._over.set)
 
@@ -87,12 +117,25 @@ class _Run:
         except asyncio.CancelledError:
             # A thread can't be cut off. To go on waiting is to say so: whoever cut this off sees
             # that it did not end. Who cancels once more, such as a loop that closes, is let go.
-            await self._over.wait()
-            if self._error is None:
+            try:
+                await self._over.wait()
+            except asyncio.CancelledError:
+                self.let_go = True
+                self._report_late()
+                raise
+            if not self._errors:
                 raise
 
+    def _report_late(self) -> None:
+        """Nobody waits for it any more. In either thread, and only one of them finds the error."""
+        try:
+            error = self._errors.pop()
+        except IndexError:
+            return
+        report(f"a thread failed after it was abandoned: {in_words(error)}", error)
+
     def raise_error(self) -> None:
-        error, self._error = self._error, None
+        error = self._errors.pop() if self._errors else None
         if isinstance(error, StopIteration):
             # A coroutine can't raise it.
             raise RuntimeError("the thread raised StopIteration") from error
