@@ -1,0 +1,129 @@
+"""Probes that look at the program itself: what it prints, how long it runs, what a command says."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .._clock import seconds
+from .probe import Check, Program, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Timing):
+    """See `output`."""
+
+    pattern: re.Pattern[str]
+
+    def __repr__(self) -> str:
+        return f"output({self.pattern.pattern!r})"
+
+    def on(self, program: Program) -> Check:
+        seen = asyncio.Event()
+        search = self.pattern.search
+
+        def look(line: str) -> None:
+            if search(line) is not None:
+                seen.set()
+
+        program.watch(look)
+
+        async def check() -> None:
+            await seen.wait()
+            seen.clear()
+
+        return check
+
+
+def output(regex: str | re.Pattern[str], *, timeout: float = 1.0) -> Output:
+    """Passes when a line matches somewhere that the program has printed, to stdout or stderr.
+
+    As a liveness probe it passes when one has come since the last look, or comes within `timeout`
+    seconds. Raises `ValueError` for what is no regular expression.
+
+    >>> output("[Rr]eady to accept connections")
+    output('[Rr]eady to accept connections')
+    """
+    try:
+        pattern = re.compile(regex)
+    except re.error as error:
+        raise ValueError(f"{regex!r} is no regular expression: {error}") from None
+    if not isinstance(pattern.pattern, str):
+        raise TypeError(f"the regular expression must be for strings, not {regex!r}")
+    return Output(pattern, interval=0.0, timeout=timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class After(Timing):
+    """See `after`."""
+
+    delay: float
+
+    def __repr__(self) -> str:
+        return f"after({self.delay:g})"
+
+    def on(self, program: Program) -> Check:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.delay
+
+        async def check() -> None:
+            await asyncio.sleep(until - loop.time())
+
+        return check
+
+
+def after(delay: float) -> After:
+    """Passes when the program has run for so many seconds: for one that gives no other sign.
+
+    Raises `ValueError` for what is no number of seconds from 0 on.
+
+    >>> after(2.5)
+    after(2.5)
+    """
+    return After(seconds("delay", delay), timeout=math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Timing):
+    """See `command`."""
+
+    argv: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"command({shlex.join(self.argv)!r})"
+
+    def on(self, program: Program) -> Check:
+        async def check() -> None:
+            code, line = await program.run(self.argv)
+            if code:
+                raise ChildProcessError(f"exit code {code}" + (f": {line}" if line else ""))
+
+        return check
+
+
+def command(
+    argv: str | Sequence[str | os.PathLike[str]], *, interval: float = 0.2, timeout: float = 5.0
+) -> Command:
+    """Passes when this command, run beside the program, ends with 0.
+
+    It has the same user, directory and environment. A string is split as a shell would, without one.
+    `interval` are the seconds from one try to the next, `timeout` those after which one is killed.
+    Raises `TypeError` or `ValueError` for what is no command.
+
+    >>> command("redis-cli -p 6379 ping")
+    command('redis-cli -p 6379 ping')
+    """
+    parts = shlex.split(argv) if isinstance(argv, str) else argv
+    if isinstance(parts, (bytes, bytearray)) or not isinstance(parts, Sequence):
+        raise TypeError(f"a command is a string or a list of strings, not {argv!r}")
+    checked = tuple(os.fspath(part) for part in parts)
+    if not checked:
+        raise ValueError(f"the command is empty: {argv!r}")
+    if not all(isinstance(part, str) for part in checked):
+        raise TypeError(f"the arguments of a command are strings, not {argv!r}")
+    return Command(checked, interval=interval, timeout=timeout)
