@@ -23,6 +23,7 @@ class Seat(Protocol):
     @property
     def logger(self) -> Logger:
         """Where its log lines go."""
+        ...
 
     def on_ready(self, context: Context, details: dict[str, object]) -> None:
         """The run with this context serves now."""

@@ -48,7 +48,7 @@ RECHECK = 0.02
 """Seconds between two looks at what has been told to end and that nobody tells of."""
 
 
-def message(*parts: object) -> bytes:
+def message(*parts: Any) -> bytes:
     """A message as it travels."""
     data = marshal.dumps(parts)
     return len(data).to_bytes(HEADER, "big") + data
@@ -265,7 +265,7 @@ class Minder:
             pass
         return True
 
-    def _tell(self, *parts: object) -> None:
+    def _tell(self, *parts: Any) -> None:
         with contextlib.suppress(OSError):
             self._line.sendall(message(*parts))
 

@@ -18,7 +18,7 @@ from .process import Process
 
 Loop = asyncio.AbstractEventLoop
 
-FLAGS: Final = ("-I", "-S")
+PROGRAM: Sequence[str] = ("-I", "-S", beside.__file__)
 """Without what the environment and `site` bring: the launcher needs nothing of it, and starts faster."""
 
 TIME_TO_END: Final = 2.0
@@ -96,7 +96,7 @@ class Launcher:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
-            argv = [sys.executable, *FLAGS, beside.__file__, str(theirs.fileno())]
+            argv = [sys.executable, *PROGRAM, str(theirs.fileno())]
             try:
                 self._process = subprocess.Popen(
                     [*argv, str(os.getpid())],

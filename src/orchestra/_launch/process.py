@@ -87,7 +87,7 @@ class Process:
             self._line.close()
         self._set_over()
 
-    def _send(self, *parts: object) -> None:
+    def _send(self, *parts: Any) -> None:
         if self.is_over:
             return
         try:

@@ -62,10 +62,11 @@ class CommandRun:
         """Run it to its end."""
         self._ctx.locate(lambda: self._where(None))
         watched = _Watched(self)
-        checks = [
-            None if probe is None else probe.on(watched)
-            for probe in (self._terms.ready, self._terms.alive and self._terms.alive.probe)
-        ]
+        ready, alive = self._terms.ready, self._terms.alive
+        checks = (
+            None if ready is None else ready.on(watched),
+            None if alive is None else alive.probe.on(watched),
+        )
         async with executing(
             self._launcher, self._order, self._terms.stdin, self._output
         ) as process:
@@ -121,13 +122,10 @@ class CommandRun:
             await until_ready(terms.ready, ready, self._note_unready)
         if liveness is None:
             watched.close()
-        addresses = [
-            probe.address
-            for probe in (terms.ready, liveness and liveness.probe)
-            if probe is not None and probe.address is not None
-        ]
-        if addresses:
-            details["addresses"] = tuple(dict.fromkeys(addresses))
+        probes = (terms.ready, None if liveness is None else liveness.probe)
+        addresses = [probe.address for probe in probes if probe is not None]
+        if any(addresses):
+            details["addresses"] = tuple(dict.fromkeys(filter(None, addresses)))
         self._doing = "runs"
         ctx.ready(**details)
         if liveness is None:

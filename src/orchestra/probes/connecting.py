@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .probe import Check, Program, Timing
+from .probe import Check, Probe, Program, Timing
 
 if TYPE_CHECKING:
     import ssl
@@ -31,18 +31,21 @@ class Tcp(Timing):
 
     @property
     def address(self) -> str:
+        """Where the program serves."""
         return f"tcp://{_authority(self.host, self.port)}"
 
     def on(self, program: Program) -> Check:
+        """What looks at this run of the program."""
         return self.check
 
     async def check(self) -> None:
+        """Look once."""
         _, writer = await _connect(self.host, self.port, None)
         # Without a farewell that the other side would have to wait for.
         writer.transport.abort()
 
 
-def tcp(host: str, port: int, *, interval: float = 0.1, timeout: float = 1.0) -> Tcp:
+def tcp(host: str, port: int, *, interval: float = 0.1, timeout: float = 1.0) -> Probe:
     """Passes when a connection to this port is accepted.
 
     `interval` are the seconds from one try to the next, `timeout` those that one may take. Raises
@@ -51,15 +54,23 @@ def tcp(host: str, port: int, *, interval: float = 0.1, timeout: float = 1.0) ->
     >>> tcp("127.0.0.1", 6379)
     tcp('127.0.0.1', 6379)
     """
+    return Tcp(_checked_host(host), _checked_port(port), interval=interval, timeout=timeout)
+
+
+def _checked_host(host: Any) -> str:
     if not isinstance(host, str):
         raise TypeError(f"host must be a string, not {host!r}")
     if not host:
         raise ValueError("host is empty")
+    return host
+
+
+def _checked_port(port: Any) -> int:
     if not isinstance(port, int) or isinstance(port, bool):
         raise TypeError(f"port must be a number, not {port!r}")
     if not 0 < port < 65536:
         raise ValueError(f"port must be from 1 to 65535, not {port}")
-    return Tcp(host, port, interval=interval, timeout=timeout)
+    return port
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +86,15 @@ class Http(Timing):
 
     @property
     def address(self) -> str:
+        """Where the program serves."""
         return self.url
 
     def on(self, program: Program) -> Check:
+        """What looks at this run of the program."""
         return self.check
 
     async def check(self) -> None:
+        """Look once."""
         parts = urllib.parse.urlsplit(self.url)
         host, tls = parts.hostname or "", parts.scheme == "https"
         port = parts.port or (443 if tls else 80)
@@ -106,7 +120,7 @@ def http(
     *,
     interval: float = 0.1,
     timeout: float = 1.0,
-) -> Http:
+) -> Probe:
     """Passes when a GET of this URL is answered with this status, or one of these.
 
     No redirect is followed, and with https any certificate is taken: the question is whether the
@@ -115,6 +129,11 @@ def http(
     >>> http("http://127.0.0.1:8080/healthz")
     http('http://127.0.0.1:8080/healthz', status=200)
     """
+    accepted = _checked_status(status)
+    return Http(_checked_url(url), accepted, interval=interval, timeout=timeout)
+
+
+def _checked_url(url: Any) -> str:
     if not isinstance(url, str):
         raise TypeError(f"url must be a string, not {url!r}")
     try:
@@ -124,10 +143,14 @@ def http(
         raise ValueError(f"{url!r} is no URL: {error}") from None
     if not sound or not url.isascii() or any(sign <= " " for sign in url):
         raise ValueError(f"{url!r} is no URL such as 'http://127.0.0.1:8080/healthz'")
-    accepted = (status,) if isinstance(status, int) else tuple(status)
-    if not accepted or not all(isinstance(one, int) and 100 <= one < 600 for one in accepted):
+    return url
+
+
+def _checked_status(status: Any) -> tuple[int, ...]:
+    codes = tuple(status) if isinstance(status, Collection) else (status,)
+    if not codes or not all(isinstance(code, int) and 100 <= code < 600 for code in codes):
         raise ValueError(f"status must be such as 200, or several such numbers, not {status!r}")
-    return Http(url, accepted, interval=interval, timeout=timeout)
+    return codes
 
 
 def _authority(host: str, port: int) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._clock import seconds
-from .probe import Check, Program, Timing
+from .._launch.order import checked_argv
+from .probe import Check, Probe, Program, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Output(Timing):
         return f"output({self.pattern.pattern!r})"
 
     def on(self, program: Program) -> Check:
+        """What looks at this run of the program."""
         seen = asyncio.Event()
         search = self.pattern.search
 
@@ -40,7 +42,7 @@ class Output(Timing):
         return check
 
 
-def output(regex: str | re.Pattern[str], *, timeout: float = 1.0) -> Output:
+def output(regex: str | re.Pattern[str], *, timeout: float = 1.0) -> Probe:
     """Passes when a line matches somewhere that the program has printed, to stdout or stderr.
 
     As a liveness probe it passes when one has come since the last look, or comes within `timeout`
@@ -68,6 +70,7 @@ class After(Timing):
         return f"after({self.delay:g})"
 
     def on(self, program: Program) -> Check:
+        """What looks at this run of the program."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self.delay
 
@@ -77,7 +80,7 @@ class After(Timing):
         return check
 
 
-def after(delay: float) -> After:
+def after(delay: float) -> Probe:
     """Passes when the program has run for so many seconds: for one that gives no other sign.
 
     Raises `ValueError` for what is no number of seconds from 0 on.
@@ -98,6 +101,8 @@ class Command(Timing):
         return f"command({shlex.join(self.argv)!r})"
 
     def on(self, program: Program) -> Check:
+        """What looks at this run of the program."""
+
         async def check() -> None:
             code, line = await program.run(self.argv)
             if code:
@@ -108,7 +113,7 @@ class Command(Timing):
 
 def command(
     argv: str | Sequence[str | os.PathLike[str]], *, interval: float = 0.2, timeout: float = 5.0
-) -> Command:
+) -> Probe:
     """Passes when this command, run beside the program, ends with 0.
 
     It has the same user, directory and environment. A string is split as a shell would, without one.
@@ -118,12 +123,4 @@ def command(
     >>> command("redis-cli -p 6379 ping")
     command('redis-cli -p 6379 ping')
     """
-    parts = shlex.split(argv) if isinstance(argv, str) else argv
-    if isinstance(parts, (bytes, bytearray)) or not isinstance(parts, Sequence):
-        raise TypeError(f"a command is a string or a list of strings, not {argv!r}")
-    checked = tuple(os.fspath(part) for part in parts)
-    if not checked:
-        raise ValueError(f"the command is empty: {argv!r}")
-    if not all(isinstance(part, str) for part in checked):
-        raise TypeError(f"the arguments of a command are strings, not {argv!r}")
-    return Command(checked, interval=interval, timeout=timeout)
+    return Command(checked_argv(argv), interval=interval, timeout=timeout)
