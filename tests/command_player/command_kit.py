@@ -20,7 +20,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 def python(code: str, *args: object) -> list[str]:
     """A command that runs this code, in a Python that starts fast."""
-    return [sys.executable, "-I", "-S", "-c", code, *map(str, args)]
+    return [sys.executable, "-I", "-S", "-u", "-c", code, *map(str, args)]
 
 
 def sh(script: str, *args: object) -> list[str]:
@@ -98,6 +98,11 @@ class Lines:
 
     def with_group(self, name: str) -> "Lines":
         return self
+
+    @property
+    def out(self) -> list[str]:
+        """Without stderr, on which a shell tells of its children that were stopped with it."""
+        return [line for stream, line in self.printed if stream == "stdout"]
 
     @property
     def lines(self) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import uvloop
 
 from command_kit import Playing, error_of, needs_root, python, run, sh
 from orchestra import CommandFailedError, CommandPlayer, Conductor, Context, OrchestraError, playing
+
+pytestmark = pytest.mark.real_time
 
 SHOW_ENV = "import os; print(sorted(os.environb.items()))"
 
@@ -85,7 +88,7 @@ def test_it_is_called_by_the_name_of_its_program() -> None:
     """A bare command at the root has the name of its program."""
     player = CommandPlayer(["/usr/bin/env", "a b"])
     assert player.__name__ == "env"
-    assert repr(player) == "CommandPlayer('/usr/bin/env ''a b''')".replace("''a b''", "\\'a b\\'")
+    assert repr(player) == """CommandPlayer("/usr/bin/env 'a b'")"""
 
 
 async def test_one_player_under_two_names_runs_twice() -> None:
@@ -267,19 +270,12 @@ async def test_the_rights_are_those_of_the_user(tmp_path: Path) -> None:
 
 
 @needs_root
-async def test_a_program_that_may_not_change_the_user(tmp_path: Path) -> None:
-    """Without the right to become another user it is an error at once."""
-    code = (
-        "import os, asyncio; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "from orchestra import CommandPlayer, Context\n"
-        "try: asyncio.run(CommandPlayer('true', user='daemon').play(Context()))\n"
-        "except PermissionError as error: print(error)\n"
-    )
-    source = Path(sys.modules["orchestra"].__file__ or "").parent
-    if not os.access(source, os.R_OK) or source.is_relative_to("/root"):
-        pytest.skip("other users can't read the sources here")
-    lines = (await run([sys.executable, "-c", code])).lines
-    assert "true can't start as user 1 and group 1: Operation not permitted" in "".join(lines)
+async def test_a_user_that_it_can_not_become() -> None:
+    """What the system says against it is an error at once."""
+    player = CommandPlayer("true", user=2**32 - 2, group=7)
+    player._order = replace(player._order, user=replace(player._order.user, user=2**32 - 1))
+    with pytest.raises(OSError, match="true can't start as user 4294967295 and group 7: Invalid"):
+        await player.play(Context())
 
 
 # How its end is judged
@@ -386,7 +382,8 @@ class NotAProbe: ...
         ({"stop_timeout": -1}, "stop_timeout must be a number of seconds"),
         ({"user": "no-such-user"}, "there is no user 'no-such-user' on this system"),
         ({"group": "no-such-group"}, "there is no group 'no-such-group' on this system"),
-        ({"user": -1}, "user must be a name or a number from 0 on"),
+        ({"user": -1}, "user must be a name, or a number from 0 to 4294967294, not -1"),
+        ({"group": 2**32}, "group must be a name, or a number from 0 to 4294967294"),
         ({"user": 1.5}, "user must be a name or a number, not 1.5"),
         ({"stdin": 5}, "stdin is a string, bytes or an open file, not 5"),
         ({"clean_codes": 0}, "clean_codes must be several numbers"),
@@ -413,7 +410,7 @@ async def test_a_signal_may_be_said_in_every_way(given: Any) -> None:
     async with Playing(sh(script), stop_signal=given) as play:
         await play.printed("up")
         assert await play.stop() is None
-        assert play.logger.lines[-1] == "asked"
+        assert play.logger.out[-1] == "asked"
 
 
 def test_a_system_without_unix_sockets(monkeypatch: pytest.MonkeyPatch) -> None:

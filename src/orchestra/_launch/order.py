@@ -7,11 +7,14 @@ import shlex
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from ..errors import nearest
 
 Argument = str | os.PathLike[str]
+
+HIGHEST_ID: Final = 2**32 - 2
+"""Of a user or group: the number above it says nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,10 @@ def checked_user(user: Any, group: Any) -> User:
 
 def _id(what: str, given: Any, find: Any) -> int:
     if isinstance(given, int) and not isinstance(given, bool):
-        if given < 0:
-            raise ValueError(f"{what} must be a name or a number from 0 on, not {given}")
+        if not 0 <= given <= HIGHEST_ID:
+            raise ValueError(
+                f"{what} must be a name, or a number from 0 to {HIGHEST_ID}, not {given}"
+            )
         return given
     if not isinstance(given, str):
         raise TypeError(f"{what} must be a name or a number, not {given!r}")

@@ -47,8 +47,9 @@ async def executing(
                 await process.until_over()
             finally:
                 process.close()
+        await output.drain()  # not where this was cut off, since nobody has the time then
     finally:
-        output.finish()
+        output.close()
 
 
 @contextmanager

@@ -59,10 +59,15 @@ class Output:
         self._watchers.append(on_line)
         return lambda: self._watchers.remove(on_line)
 
-    def finish(self) -> None:
-        """Take what is still in the pipes, and close them."""
+    async def drain(self) -> None:
+        """Take what is still in the pipes, when nothing more will come."""
         for stream in self._streams:
-            stream.finish()
+            await stream.drain()
+
+    def close(self) -> None:
+        """Close the pipes; what is still in them is taken, as far as the loop has time for it."""
+        for stream in self._streams:
+            stream.close()
 
     def _take(self, lines: Sequence[str], stream: Stream) -> None:
         self._kept.extend(lines[-KEPT:])
@@ -88,6 +93,7 @@ class _Pipe:
         self._loop = asyncio.get_running_loop()
         self._rest = b""  # of a line that has no end yet
         self._lines: Sequence[str] = ()  # that wait for the loop's next turn
+        self._draining = False
         os.set_blocking(fd, False)
         self._loop.add_reader(fd, self._read)
 
@@ -96,7 +102,7 @@ class _Pipe:
         if data is None:
             return
         if not data:
-            self._close()
+            self.close()
             return
         self._lines = self._split(data)
         if not self._tell():
@@ -106,7 +112,7 @@ class _Pipe:
             self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self._fd < 0:
+        if self._fd < 0 or self._draining:
             return
         if self._tell():
             self._loop.add_reader(self._fd, self._read)
@@ -141,23 +147,32 @@ class _Pipe:
                 piece, whole = _cut(whole)
                 lines.append(piece)
             lines += _text(whole).replace("\r\n", "\n").removesuffix("\r").split("\n")
-        while len(self._rest) >= LONGEST:
+        while len(self._rest) > LONGEST:
             piece, self._rest = _cut(self._rest)
             lines.append(piece)
         return lines
 
-    def finish(self) -> None:
-        """Take what there is, with a last line that has no end, and close it."""
+    async def drain(self) -> None:
         if self._fd < 0:
             return
-        self._take(self._lines)
+        self._draining = True
+        self._loop.remove_reader(self._fd)
         left = MOST_AFTERWARDS
-        while left > 0 and (data := self._next()):
+        while True:
+            while not self._tell():
+                await asyncio.sleep(0)
+            data = self._next() if left > 0 else None
+            if not data:
+                return
             left -= len(data)
-            self._take(self._split(data))
-        self._close()
+            self._lines = self._split(data)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        if self._fd < 0:
+            return
+        if self._tell() and (data := self._next()):
+            self._lines = self._split(data)
+            self._tell()
         rest, self._rest = self._rest, b""
         if rest:
             self._take([_text(rest)])
