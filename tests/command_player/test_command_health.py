@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from command_kit import Playing, python, running, sh, tag, until
+from command_kit import Lines, Playing, python, running, sh, tag, until
 from orchestra import (
     CommandPlayer,
     Conductor,
@@ -186,13 +186,15 @@ async def test_a_probe_may_be_your_own(tmp_path: Path) -> None:
 async def test_where_it_is_shows_in_the_error() -> None:
     """One that is cut off while it is not ready says so."""
     player = CommandPlayer(sh("trap '' TERM; echo up; sleep 100"), ready=output("never"))
-    ctx, play = Context(), Playing(player)
-    task = asyncio.create_task(Conductor({"a": player}, timeout=0.0).play(ctx))
-    await asyncio.sleep(0.3)
+    ctx, logger = Context(), Lines()
+    conductor = Conductor({"a": player}, timeout=0, logger=logger)
+    task = asyncio.create_task(conductor.play(ctx))
+    await until(lambda: "up" in logger.lines)
     ctx.cancel()
     with pytest.raises(ConductorError) as caught:
         await task
-    assert play.task if hasattr(play, "task") else True
     (error,) = caught.value.exceptions
     assert isinstance(error, StopTimeoutError)
     assert "(sh) is not ready yet" in error.stuck["a"]
+    # Without any time it is abandoned, though it is dead a moment later.
+    await until(lambda: len(asyncio.all_tasks()) == 1)
