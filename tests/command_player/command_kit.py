@@ -6,7 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -137,7 +137,7 @@ class Playing:
         self.conductor = Conductor({"a": player}, timeout=timeout, logger=self.logger)
         self.ctx = Context()
 
-    async def __aenter__(self) -> "Playing":
+    async def __aenter__(self) -> Self:
         self.task = asyncio.create_task(self.conductor.play(self.ctx))
         await until(lambda: self.task.done() or self.status.ready)
         return self

@@ -1,13 +1,14 @@
 """A command and its probes: when it is ready, and when it is alive no longer."""
 
 import asyncio
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from command_kit import Lines, Playing, python, running, sh, tag, until
+
 from orchestra import (
     CommandPlayer,
     Conductor,
@@ -67,6 +68,20 @@ async def test_it_is_ready_after_a_time() -> None:
         assert play.status.ready
 
 
+async def test_one_that_is_to_end_is_ready_when_it_has() -> None:
+    """With `after(math.inf)` those that come after it wait for its end."""
+    order: list[str] = []
+    logger = Lines()
+
+    async def dependent() -> None:
+        order.extend(logger.out)
+
+    first = CommandPlayer(sh("sleep 0.1; echo done"), ready=after(math.inf))
+    conductor = Conductor({"a": first, "b": dependent}, after={"b": ["a"]}, logger=logger)
+    await conductor.play(Context())
+    assert order == ["done"]
+
+
 async def test_it_is_ready_by_a_command(tmp_path: Path) -> None:
     """The command is run in the same directory, with the same environment."""
     async with Playing(
@@ -89,14 +104,29 @@ async def test_a_probe_that_is_a_command_may_hang(tmp_path: Path) -> None:
 
 
 async def test_a_probe_that_can_not_be_run() -> None:
-    """It fails as it would by itself, and what is wrong shows."""
+    """It fails as it would by itself, and what is wrong shows where the command is."""
     player = CommandPlayer(sh("exec sleep 100"), ready=command("no-such-command"))
-    player.start_timeout = 0.3
-    play = Playing(player)
-    async with play:
+    ctx, conductor = Context(), Conductor({"a": player}, timeout=0)
+    task = asyncio.create_task(conductor.play(ctx))
+    life = await until(lambda: conductor._group and conductor._group.lives["a"])
+    await until(lambda: "FileNotFoundError" in life.where())
+    ctx.cancel()
+    with pytest.raises(ConductorError) as caught:
+        await task
+    (error,) = caught.value.exceptions
+    assert isinstance(error, StopTimeoutError)
+    assert "is not ready yet: command('no-such-command'): FileNotFoundError" in error.stuck["a"]
+    await until(lambda: len(asyncio.all_tasks()) == 1)
+
+
+async def test_one_that_is_not_ready_in_time() -> None:
+    """Its start is bounded as that of any other player."""
+    player = CommandPlayer(sh("exec sleep 100"), ready=output("never"))
+    player.start_timeout = 0.1
+    async with Playing(player) as play:
         error = await failure_of(play)
     assert isinstance(error, StartTimeoutError)
-    assert "is not ready yet: command('no-such-command'): FileNotFoundError" in str(error.__notes__)
+    assert "process" in str(error.__notes__)
 
 
 async def test_it_may_end_before_it_is_ready() -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import os
+from itertools import pairwise
 from typing import Any
 
 import pytest
-
 from command_kit import Lines, Playing, error_of, python, run, sh, tag, until
+
 from orchestra import CommandPlayer, Conductor, Context, logger_from_logging
 from orchestra.players.output import LONGEST, Output
 
@@ -148,7 +149,7 @@ async def test_the_loop_goes_on_while_a_command_floods() -> None:
     task.cancel()
     await asyncio.wait([task])
     # A read brings some 30,000 of these lines, which would take a quarter of a minute.
-    assert max(after - before for before, after in zip(turns, turns[1:], strict=False)) < 200
+    assert max(after - before for before, after in pairwise(turns)) < 200
 
 
 async def test_nobody_waits_for_a_logger_that_hears_nothing() -> None:

@@ -1,7 +1,6 @@
 """A command is a player: how it starts, what is around it, and how its end is judged."""
 
 import asyncio
-import os
 import signal
 import sys
 from dataclasses import replace
@@ -10,8 +9,8 @@ from typing import Any
 
 import pytest
 import uvloop
-
 from command_kit import Playing, error_of, needs_root, python, run, sh
+
 from orchestra import CommandFailedError, CommandPlayer, Conductor, Context, OrchestraError, playing
 
 pytestmark = pytest.mark.real_time

@@ -5,8 +5,8 @@ import os
 import signal
 
 import pytest
-
 from command_kit import Playing, needs_linux, python, running, sh, tag, until
+
 from orchestra import CommandFailedError, CommandPlayer, ConductorError, Context, StopTimeoutError
 
 pytestmark = pytest.mark.real_time

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from itertools import repeat
 from typing import Any
 
 import pytest
-
 from command_kit import Playing, beside, needs_linux, run, running, sh, tag, until
+
 from orchestra import (
     CommandFailedError,
     CommandPlayer,
@@ -20,8 +21,10 @@ from orchestra import (
     playing,
     restarting,
 )
+from orchestra._launch import beside as beside_module
 from orchestra._launch import launcher as launcher_module
 from orchestra._launch.order import Order, User
+from orchestra._launch.process import Process
 from orchestra._launch.refusal import refused
 
 pytestmark = pytest.mark.real_time
@@ -89,10 +92,11 @@ async def test_it_is_held_by_a_group_that_may_come_back() -> None:
 async def test_many_restarts_leave_nothing() -> None:
     """After 1,000 restarts there is no zombie, and no descriptor more than before."""
     before = set(os.listdir("/proc/self/fd"))
+    times = 1000 if launcher_module.PROGRAM[0] == "-I" else 50  # to measure each takes its time
     player = restarting(CommandPlayer("true"), repeat(0), on="always")
     conductor = Conductor({"a": player})
     async with playing(conductor):
-        await until(lambda: conductor.status().players["a"].restarts >= 1000, timeout=55)
+        await until(lambda: conductor.status().players["a"].restarts >= times, timeout=55)
         with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as file:
             assert len(file.read().split()) == 1
         with open(f"/proc/{launcher()}/task/{launcher()}/children") as file:
@@ -179,14 +183,98 @@ async def test_a_command_that_is_killed_from_outside_fails() -> None:
     assert isinstance(error.exceptions[0], CommandFailedError)
 
 
-async def test_a_launcher_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for it for long."""
+@pytest.mark.parametrize("size", [0, 1_000_000])
+async def test_a_launcher_that_does_not_end_is_killed(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it for long, and a command that it has lost is a failure."""
     code = "import os, time; os.read(int(__import__('sys').argv[1]), 1); time.sleep(100)"
     monkeypatch.setattr(launcher_module, "PROGRAM", ("-c", code))
     monkeypatch.setattr(launcher_module, "TIME_TO_END", 0.1)
     with pytest.raises(OrchestraError, match="the process that minds true has ended"):
         async with asyncio.timeout(20):
-            await CommandPlayer("true").play(Context())
+            await CommandPlayer("true", env={"A": "x" * size}).play(Context())
+
+
+async def test_a_launcher_that_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for it can be cut off, while the order is under way and later."""
+    monkeypatch.setattr(launcher_module, "PROGRAM", ("-c", "import time; time.sleep(100)"))
+    monkeypatch.setattr(launcher_module, "TIME_TO_END", 0.01)
+    for size in (0, 1_000_000):
+        task = asyncio.create_task(CommandPlayer("true", env={"A": "x" * size}).play(Context()))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        if not size:
+            await asyncio.sleep(0.05)
+            assert not task.done()  # it has told the minder to kill it, and waits for that
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_launcher_that_is_busy_or_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that can take no more is asked again; in the place of one that is gone comes another."""
+    really, errors = socket.send_fds, [BlockingIOError(), BrokenPipeError()]
+
+    def send_fds(*args: Any) -> int:
+        if errors:
+            raise errors.pop()
+        return really(*args)
+
+    monkeypatch.setattr(socket, "send_fds", send_fds)
+    assert (await run("echo hello")).lines == ["hello"]
+
+
+@needs_linux
+async def test_what_can_not_be_killed_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as what has other rights than this program; the end does not wait for it."""
+    code = (
+        "import sys; from orchestra._launch import beside; beside.kill = lambda pid: False\n"
+        "beside.main(int(sys.argv[1]), int(sys.argv[2]))"
+    )
+    monkeypatch.setattr(launcher_module, "PROGRAM", ("-c", code))
+    mark = tag()
+    async with Playing(sh("setsid sleep $1 & sleep 0.3", mark)) as play:
+        await asyncio.wait([play.task])
+        (pid,) = running(f"sleep\0{mark}")
+        assert play.logger.errors == [
+            f"a: processes that sh has started could not be killed: {pid}"
+        ]
+        os.kill(pid, signal.SIGKILL)
+
+
+# What its minder tells
+
+
+async def minded() -> tuple[Process, socket.socket]:
+    """A process whose minder is the test."""
+    ours, minder = socket.socketpair()
+    ours.setblocking(False)
+    process = Process("db", ours)
+    await process.send_order(b"order")
+    assert minder.recv(100) == b"order"
+    return process, minder
+
+
+async def test_a_minder_that_breaks_says_why() -> None:
+    """The trouble that it had is in the error."""
+    process, minder = await minded()
+    with minder:
+        minder.sendall(beside_module.message("broken", "Traceback: ..."))
+    await process.until_over()
+    assert "and so db was killed:\nTraceback: ..." in str(process.lost())
+    with pytest.raises(OrchestraError, match="the process that minds db has ended"):
+        await process.until_started(Order(("db",)))
+
+
+async def test_a_minder_that_is_gone_hears_nothing() -> None:
+    """To kill what it minds is to let go of it."""
+    process, minder = await minded()
+    process._receive()  # nothing has come
+    minder.close()
+    process.kill()
+    assert process.is_over
+    process.kill()
 
 
 @pytest.mark.parametrize("executable", ["", None])

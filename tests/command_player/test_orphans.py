@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from command_kit import beside, needs_linux, running, tag, until_sync
 
 PROGRAM = Path(__file__).parent / "programs" / "commands.py"

@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import pytest
 import redis.asyncio
-
 from command_kit import Playing, needs_root, running, until
+
 from orchestra import CommandPlayer, Conductor, Context
 from orchestra.probes import after, command, http, output, tcp
 

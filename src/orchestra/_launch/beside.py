@@ -78,9 +78,6 @@ class Waker:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
 
-    def fileno(self) -> int:
-        return self.fd
-
     def drain(self) -> None:
         """Be readable no longer."""
         with contextlib.suppress(BlockingIOError):

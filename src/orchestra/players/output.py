@@ -159,7 +159,7 @@ class _Pipe:
         self._loop.remove_reader(self._fd)
         left = MOST_AFTERWARDS
         while True:
-            while not self._tell():
+            while not self._tell():  # noqa: ASYNC110  others have their turn
                 await asyncio.sleep(0)
             data = self._next() if left > 0 else None
             if not data:

@@ -75,6 +75,8 @@ class After(Timing):
         until = loop.time() + self.delay
 
         async def check() -> None:
+            if until == math.inf:
+                await loop.create_future()  # not every loop can sleep that long
             await asyncio.sleep(until - loop.time())
 
         return check
@@ -83,12 +85,15 @@ class After(Timing):
 def after(delay: float) -> Probe:
     """Passes when the program has run for so many seconds: for one that gives no other sign.
 
+    With `math.inf` it never does. That is for a program that has one thing to do, such as a migration:
+    what comes after it starts when it has ended well, since an end counts as ready.
+
     Raises `ValueError` for what is no number of seconds from 0 on.
 
     >>> after(2.5)
     after(2.5)
     """
-    return After(seconds("delay", delay), timeout=math.inf)
+    return After(seconds("delay", delay, infinite=True), timeout=math.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ conductor = Conductor(
         "flapping": player("sleep $1 & exit 1"),
         "probed": player("sleep $1", ready=command(sh("sleep 0.05; exit 1; sleep $1"))),
     },
+    timeout=1,
 )
 
 
