@@ -199,7 +199,7 @@ line.tell("signal", int(signal.SIGTERM), True, 0.0)
 time.sleep(0.1)
 line.tell("kill")
 told = line.heard()
-assert [what for what, *_ in told] == ["started", "ended"], told
+assert sorted(what for what, *_ in told) == ["ended", "left", "started"], told
 assert told[-1][1] == -signal.SIGKILL
 assert line.code() == 0
 """)
@@ -304,10 +304,11 @@ def test_a_launcher_ends_with_the_program() -> None:
 program = os.fork()
 if not program:
     time.sleep(100)
+watched = beside.watch_program(program)
 ours, theirs = socket.socketpair()
 if not (launcher := os.fork()):
     beside.adopt_orphans()
-    one = beside.Launcher(theirs, beside.watch_program(program))
+    one = beside.Launcher(theirs, watched)
     ours.close()
     if not (child := os.fork()):
         if not os.fork():

@@ -354,13 +354,10 @@ class Minder:
                 self._exit_code = os.waitstatus_to_exitcode(status)
                 self._most_memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
                 self._over_at = time.monotonic() + self._patience
-                if self._refusal < 0:
-                    self._tell("left", self._exit_code)
+                self._tell("left", self._exit_code)
 
     def _kill_rest(self) -> list[int]:
         """Kill all that has come of the command; the pids of those that this may not kill."""
-        if self._refusal >= 0:
-            self._hear_fork()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, signal.SIGKILL)
         # Whoever is killed leaves its children to this process: until there are none.
