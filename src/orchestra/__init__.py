@@ -19,10 +19,12 @@ from .conductor import Conductor
 from .context import Context
 from .errors import (
     AlreadyPlayingError,
+    CommandFailedError,
     ConductorError,
     OrchestraError,
     PermanentError,
     PlayerAbortedError,
+    ProbeFailedError,
     StartTimeoutError,
     StopTimeoutError,
     WatchdogError,
@@ -48,6 +50,7 @@ from .run import play_until_signal, playing, playing_in_thread, run
 from .status import PlayerStatus
 
 if TYPE_CHECKING:
+    from .players.command import CommandPlayer
     from .players.periodic import PeriodicPlayer
     from .servers import ServerPlayer
 
@@ -55,6 +58,8 @@ __all__ = [
     "Abandoned",
     "AlreadyPlayingError",
     "BackingOff",
+    "CommandFailedError",
+    "CommandPlayer",
     "Conductor",
     "ConductorError",
     "ConstantBackoff",
@@ -73,6 +78,7 @@ __all__ = [
     "PlayerFunc",
     "PlayerStatus",
     "PlayerWithBackoff",
+    "ProbeFailedError",
     "Ready",
     "ServerPlayer",
     "Skipped",
@@ -96,7 +102,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Imported when it is asked for: a program without one has no use for what comes with it.
+    # Imported when they are asked for: most programs have no use for what comes with them.
+    if name == "CommandPlayer":
+        from .players.command import CommandPlayer
+
+        return CommandPlayer
     if name == "PeriodicPlayer":
         from .players.periodic import PeriodicPlayer
 

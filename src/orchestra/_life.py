@@ -158,6 +158,10 @@ class Life:
     def performance(self) -> Any:
         return self.keeper.performance
 
+    @property
+    def logger(self) -> Logger:
+        return self.keeper.logger
+
     def on_ready(self, context: Context, details: dict[str, object]) -> None:
         loop = self.keeper.loop
         if asyncio._get_running_loop() is loop:

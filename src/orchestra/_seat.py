@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .context import Context
+    from .log import Logger
     from .performance import Performance
 
 
@@ -18,6 +19,11 @@ class Seat(Protocol):
     @property
     def performance(self) -> Performance | None:
         """The running tree that it is part of."""
+
+    @property
+    def logger(self) -> Logger:
+        """Where its log lines go."""
+        ...
 
     def on_ready(self, context: Context, details: dict[str, object]) -> None:
         """The run with this context serves now."""

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, S
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from . import _clock
+from . import _clock, log
 from ._alarm import Alarm
 from ._clock import Loop, seconds
 from ._interrupt import Interrupt, until_done
@@ -22,6 +22,7 @@ from ._seat import Seat
 from ._waiter import ThreadWaiter, Waiter, Waiting, Woken, call_soon_threadsafe, wake
 
 if TYPE_CHECKING:
+    from .log import Logger
     from .performance import Performance
 
 T = TypeVar("T")
@@ -114,6 +115,18 @@ class Context:
         """The running tree that this belongs to, if any."""
         seat = self.seat
         return None if seat is None else seat.performance
+
+    @property
+    def logger(self) -> Logger:
+        """Where the player's conductor writes its log lines, for what a player has to tell as well.
+
+        It is called in the loop's thread, and may raise, as any `Logger`. A context of no player has
+        the default one, see `set_logger`.
+
+        >>> Context().logger.info("3 jobs are waiting", path="jobs.mailer", jobs=3)
+        """
+        seat = self.seat
+        return log.default_logger() if seat is None else seat.logger
 
     def _now(self) -> float:
         if asyncio._get_running_loop() is not None:

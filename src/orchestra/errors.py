@@ -45,6 +45,58 @@ class WatchdogError(OrchestraError, TimeoutError):
     """A player gave no `ctx.heartbeat()` for as long as its `watchdog` allows."""
 
 
+class CommandFailedError(OrchestraError):
+    """A command ended with an exit code that is none of a clean end, or was killed by a signal.
+
+    `returncode` is the exit code, or the negative number of the signal. `signal` is its name, or None.
+    `lines` are the last 20 lines that the command printed, which are in a note as well.
+
+    >>> error = CommandFailedError("redis-server", -11, lines=["out of cheese"])
+    >>> print(error, error.signal, error.__notes__)
+    redis-server was killed by SIGSEGV SIGSEGV ['its last lines:\\n  out of cheese']
+    """
+
+    command: str
+    returncode: int
+    signal: str | None
+    lines: tuple[str, ...]
+
+    def __init__(
+        self, command: str, returncode: int, hint: str = "", lines: Iterable[str] = ()
+    ) -> None:
+        self.command, self.returncode, self.hint = command, returncode, hint
+        self.signal = None if returncode >= 0 else _signal_name(-returncode)
+        self.lines = tuple(lines)
+        how = f"exited with code {returncode}"
+        if self.signal is not None:
+            how = f"was killed by {self.signal}"
+        super().__init__(f"{command} {how}" + (f" ({hint})" if hint else ""))
+        note_lines(self, self.lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.command, self.returncode, self.hint, self.lines), vars(self)
+
+
+class ProbeFailedError(OrchestraError):
+    """A program runs, but a probe of it failed too often, one time after the other."""
+
+
+def note_lines(error: Exception, lines: Iterable[str]) -> None:
+    """Add to an error the last lines that a program printed."""
+    shown = "".join(f"\n  {line}" for line in lines)
+    if shown:
+        error.add_note(f"its last lines:{shown}")
+
+
+def _signal_name(number: int) -> str:
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
 class StopTimeoutError(OrchestraError, TimeoutError):
     """Some players had to be cut off: they did not stop in time, or a second signal came.
 

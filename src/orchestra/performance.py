@@ -17,7 +17,7 @@ from ._waiter import call_soon_threadsafe
 from .context import Context
 from .errors import OrchestraError, nearest
 from .events import Event, Observer, Skipped
-from .log import default_logger, in_words, log_event, report, shown
+from .log import Logger, default_logger, in_words, log_event, report, shown
 from .status import Players, PlayerStatus, State
 
 BACKLOG: Final = 10_000
@@ -170,6 +170,11 @@ class Performance:
     def performance(self) -> Performance:
         """Itself, as the seat of a context that is no player's."""
         return self
+
+    @property
+    def logger(self) -> Logger:
+        """As the seat of a context that is no player's."""
+        return default_logger()
 
     @property
     def observed(self) -> bool:
