@@ -1,0 +1,49 @@
+"""Procfiles: a line a process, as in `web: gunicorn shop:app`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from .errors import LoadError
+
+_LINE: Final = re.compile(r"([A-Za-z0-9_-]+)\s*:\s*(.*)").fullmatch
+_SHELL: Final = re.compile(r"[$`|&;<>()*?~\n]|^\s*\w+=")
+
+
+def parse_procfile(text: str, file: str = "Procfile") -> dict[str, str]:
+    """The commands of a Procfile by name, in order; raises `LoadError` with the line.
+
+    >>> parse_procfile("web: gunicorn shop:app  # comment\\n\\n# none\\nclock: python clock.py")
+    {'web': 'gunicorn shop:app  # comment', 'clock': 'python clock.py'}
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        match = _LINE(stripped)
+        if match is None:
+            raise LoadError(
+                f"{stripped[:60]!r} is no line of a Procfile: write 'name: command'",
+                file=file,
+                line=number,
+            )
+        name, command = match[1], match[2].strip()
+        if not command:
+            raise LoadError(f"{name!r} has no command", file=file, line=number)
+        if name in found:
+            raise LoadError(f"there is a process {name!r} already", file=file, line=number)
+        found[name] = command
+    if not found:
+        raise LoadError("there is no process in it: write 'name: command'", file=file)
+    return found
+
+
+def needs_shell(command: str) -> bool:
+    """Whether a command has anything in it that only a shell understands.
+
+    >>> needs_shell("gunicorn shop:app --bind 0.0.0.0:$PORT"), needs_shell("python clock.py")
+    (True, False)
+    """
+    return _SHELL.search(command) is not None
