@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import CancelledError, Task, current_task
 from typing import Any, Final
 
 EVENT_STREAM: Final = b"text/event-stream"
@@ -29,11 +29,12 @@ class EventStreams:
         answer = _Answer(self, receive, send)
         try:
             await self._app(scope, answer.receive, answer.send)
-        except asyncio.CancelledError:
+        except CancelledError:
             if not answer.was_pressed():
                 raise
         finally:
-            self._open.discard(answer)
+            if self._open:
+                self._open.discard(answer)
         if answer.told and not answer.complete:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -60,7 +61,6 @@ class _Answer:
 
     __slots__ = (
         "_before",
-        "_interrupted",
         "_pressed",
         "_receive",
         "_receiver",
@@ -75,10 +75,10 @@ class _Answer:
         self._streams = streams
         self._receive = receive
         self._send = send
-        self._task = asyncio.current_task()
-        self._receiver: asyncio.Task[Any] | None = None
-        self._before = 0  # cancellations that it has had already
-        self._interrupted = False
+        self._task = current_task()
+        self._receiver: Task[Any] | None = None
+        # How many cancellations there had been before ours.
+        self._before: int | None = None
         self._pressed: int | None = None
         self.told = False
         self.complete = False
@@ -86,14 +86,11 @@ class _Answer:
     async def receive(self) -> Any:
         if self.told:
             return {"type": "http.disconnect"}
-        receiver = self._receiver = asyncio.current_task()
-        assert receiver is not None
-        self._before = receiver.cancelling()
+        self._receiver = current_task()
         try:
             return await self._receive()
-        except asyncio.CancelledError:
-            # That of somebody else, who meant the handler, goes on its way.
-            if not self._interrupted or receiver.uncancel() > self._before:
+        except CancelledError:
+            if not self._was_told_here():
                 raise
             return {"type": "http.disconnect"}
         finally:
@@ -112,8 +109,16 @@ class _Answer:
         if not self.told:
             self.told = True
             if self._receiver is not None:
-                self._interrupted = True
+                self._before = self._receiver.cancelling()
                 self._receiver.cancel()
+
+    def _was_told_here(self) -> bool:
+        """Whether a cancellation is ours; that of somebody else, who means the handler, goes on its way."""
+        return (
+            self._before is not None
+            and self._receiver is not None
+            and self._receiver.uncancel() <= self._before
+        )
 
     def press(self) -> None:
         if self._pressed is None and self._task is not None:
