@@ -16,7 +16,6 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from .. import _stack
-from ..errors import OrchestraError
 from ..log import report
 from .adapter import Options, Work
 from .aiohttp_life import ApplicationLife
@@ -28,9 +27,17 @@ from .transports import unsent
 
 UNTAKEN: Final = "in an answer that the client does not take"
 
+STREAMS: Final = 0.3
+"""The share of the time to stop after which streams of events are ended; they may never end by themselves."""
+
 
 class AiohttpAdapter:
-    """One run of an aiohttp application; see `Adapter`."""
+    """One run of an aiohttp application, or of one made by a function; see `Adapter`.
+
+    On a stop, after `on_shutdown`, websockets that are still open are closed with 1001, "going away".
+    Answers of the type `text/event-stream` may go on for a third of the time, and are then brought to
+    a proper end: their handlers are cancelled. `on_cleanup` comes when no request is left.
+    """
 
     def __init__(self, app: Any, options: Options) -> None:
         log: dict[str, Any] = {} if options.access_log else {"access_log": None}
@@ -74,7 +81,7 @@ class AiohttpAdapter:
         def look() -> bool:
             if self._life.has_shut_down:
                 # Only now, since it may have a goodbye of its own.
-                self._requests.end_streams(begin + timeout / 2)
+                self._requests.end_streams(patience, begin + timeout * STREAMS)
             self._see_off(patience)
             return self._life.has_shut_down and not self._connections and not self._requests
 

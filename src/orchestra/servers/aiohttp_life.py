@@ -183,9 +183,9 @@ class ApplicationLife:
             except BaseException as error:
                 errors.insert(0, error)
             self._shut.set()
-        for error in errors[1:]:
-            if not isinstance(error, asyncio.CancelledError):
-                report("the application failed more than once in its end", error)
+        for other in errors[1:]:
+            if not isinstance(other, asyncio.CancelledError):
+                report("the application failed more than once in its end", other)
         if errors:
             raise errors[0]
 

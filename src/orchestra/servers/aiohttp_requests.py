@@ -11,6 +11,7 @@ from aiohttp import WSCloseCode, web
 from .. import _stack
 from ..errors import OrchestraError
 from .contained import Contained, contained, outcome
+from .patience import Patience
 
 EVENT_STREAM: Final = "text/event-stream"
 GOODBYE: Final = b"the server stops"
@@ -64,15 +65,15 @@ class Requests:
 
     def _is_last(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         # Unless its client has sent more in advance.
-        if self.draining and not getattr(request.protocol, "_messages", ()):
-            if isinstance(response, web.StreamResponse):
-                response.force_close()
+        more = getattr(request.protocol, "_messages", ())
+        if self.draining and not more and isinstance(response, web.StreamResponse):
+            response.force_close()
 
     def _done(self, task: Handling) -> None:
         request = self._in_flight.pop(task)
         self._streams.pop(task, None)
         self._told.discard(task)
-        connection = request.task
+        connection: asyncio.Task[Any] | None = request.task
         if not request.content.is_eof() and connection is not None and not connection.done():
             self._leftovers.add(connection)
             connection.add_done_callback(self._leftovers.discard)
@@ -82,9 +83,7 @@ class Requests:
     @staticmethod
     def is_stream(response: web.StreamResponse) -> bool:
         """Whether this is an answer that may go on for as long as the client likes."""
-        return (
-            isinstance(response, web.WebSocketResponse) or response.content_type == EVENT_STREAM
-        )
+        return isinstance(response, web.WebSocketResponse) or response.content_type == EVENT_STREAM
 
     def streams(self, response: web.StreamResponse) -> None:
         """The request that is handled in the current task has such an answer."""
@@ -92,15 +91,17 @@ class Requests:
         if task in self._in_flight:
             self._streams[task] = response
 
-    def end_streams(self, latest: float) -> None:
-        """Close the websockets, and end the events of those who did not by themselves by then."""
+    def end_streams(self, patience: Patience, latest: float) -> None:
+        """Close the websockets, and end the events that have not come to their end by then."""
         late = asyncio.get_running_loop().time() >= latest
         for task, response in list(self._streams.items()):
             if task in self._told:
                 continue
             if isinstance(response, web.WebSocketResponse):
-                self._told.add(task)
-                self._close(task, response)
+                # A handler that does not wait for its client may be about to answer.
+                if getattr(response, "_waiting", True) or patience.is_over(task):
+                    self._told.add(task)
+                    self._close(task, response)
             elif late:
                 self._told.add(task)
                 task.cancel()

@@ -35,7 +35,9 @@ class WebsocketsAdapter:
     or `functools.partial(route, url_map, ...)`.
 
     On a stop clients are told 1001, "going away", as the library does it: what a handler receives
-    comes to its end, what it sends is refused. A request for a websocket is answered with 503 then.
+    comes to its end, what it sends is refused. A handler that has received something, and neither has
+    sent something since nor waits for more, may do so first, for at most half of the time. A request
+    for a websocket is answered with 503 then.
     """
 
     def __init__(self, handler: Any, options: Options) -> None:
@@ -44,6 +46,7 @@ class WebsocketsAdapter:
         self._servers = AsyncioServers()
         self._connections: set[Any] = set()
         self._handlers: set[asyncio.Task[Any]] = set()  # each from its handshake to its goodbye
+        self._owing: set[Any] = set()  # connections whose handler has not answered yet
         self._goodbyes: dict[Any, Contained] = {}
         self._over = False
 
@@ -72,16 +75,19 @@ class WebsocketsAdapter:
 
     async def drain(self, timeout: float) -> bool:
         """Stop gracefully; True if that is done within `timeout` seconds."""
-        deadline = asyncio.get_running_loop().time() + timeout
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
         await self._servers.stop_listening()
         patience = Patience(timeout)
 
         def look() -> bool:
+            if loop.time() >= begin + timeout / 2:
+                self._owing.clear()
             for connection in list(self._connections):
                 self._see_off(connection, patience)
             return not self._connections and not self._handlers and not self._goodbyes
 
-        return await until(look, deadline)
+        return await until(look, begin + timeout)
 
     async def abort(self, timeout: float) -> None:
         """Cut off what is left, within `timeout` seconds."""
@@ -104,23 +110,23 @@ class WebsocketsAdapter:
         if transport.is_closing() or connection.state is State.CLOSING:
             patience.hurry(transport)
         elif connection.state is State.OPEN:
-            self._say_goodbye(connection)
+            if connection not in self._owing:
+                self._say_goodbye(connection)
         elif connection.request is None and patience.is_over(connection):
             transport.close()
 
     def _say_goodbye(self, connection: Any) -> None:
         if connection not in self._goodbyes:
-            goodbye = contained(lambda: connection.close(CloseCode.GOING_AWAY), "closes a websocket")
+            goodbye = contained(
+                lambda: connection.close(CloseCode.GOING_AWAY), "closes a websocket"
+            )
             self._goodbyes[connection] = goodbye
             goodbye.add_done_callback(lambda _: self._goodbyes.pop(connection))
 
     def _known(self, connection: Any) -> Any:
         """The same connection, that is known while it lasts, and its task."""
-        made, lost, shake = (
-            connection.connection_made,
-            connection.connection_lost,
-            connection.handshake,
-        )
+        made, lost = connection.connection_made, connection.connection_lost
+        shake, receive, send = connection.handshake, connection.recv, connection.send
 
         def connection_made(transport: asyncio.Transport) -> None:
             self._connections.add(connection)
@@ -131,6 +137,7 @@ class WebsocketsAdapter:
 
         def connection_lost(error: Exception | None) -> None:
             self._connections.discard(connection)
+            self._owing.discard(connection)
             lost(error)
 
         async def handshake(*args: Any, **kwargs: Any) -> None:
@@ -139,9 +146,18 @@ class WebsocketsAdapter:
             task.add_done_callback(self._handlers.discard)
             await shake(*args, **kwargs)
 
-        connection.connection_made = connection_made
-        connection.connection_lost = connection_lost
-        connection.handshake = handshake
+        async def received(*args: Any, **kwargs: Any) -> Any:
+            self._owing.discard(connection)
+            message = await receive(*args, **kwargs)
+            self._owing.add(connection)
+            return message
+
+        async def sent(*args: Any, **kwargs: Any) -> None:
+            await send(*args, **kwargs)
+            self._owing.discard(connection)
+
+        connection.connection_made, connection.connection_lost = connection_made, connection_lost
+        connection.handshake, connection.recv, connection.send = handshake, received, sent
         return connection
 
 
