@@ -152,8 +152,10 @@ class AiohttpAdapter:
                 body = in_flight[connection].content
                 if _waits_for(body) and patience.is_over(body, body.total_bytes):
                     connection.force_close()
-            # One that has connected a moment ago may have its request on the way.
-            elif connection._request_count or patience.is_over(connection):
+            elif _is_idle(connection) and (
+                # One that has connected a moment ago may have its request on the way.
+                connection._request_count or patience.is_over(connection)
+            ):
                 connection.force_close()
         self._requests.forget_leftovers()
 
@@ -186,6 +188,12 @@ async def _notice(request: web.Request, response: web.StreamResponse) -> None:
         requests = _requests_of.get(request.match_info.apps[0])
         if requests is not None:
             requests.streams(response)
+
+
+def _is_idle(connection: Any) -> bool:
+    """Whether it waits for a request; one that has just come is not in its handler yet."""
+    waiter = connection._waiter
+    return waiter is not None and not waiter.done() and not connection._messages
 
 
 def _waits_for(body: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from socket import socket
 from typing import Any, Final
@@ -36,8 +37,8 @@ class WebsocketsAdapter:
 
     On a stop clients are told 1001, "going away", as the library does it: what a handler receives
     comes to its end, what it sends is refused. A handler that has received something, and neither has
-    sent something since nor waits for more, may do so first, for at most half of the time. A request
-    for a websocket is answered with 503 then.
+    sent something since nor waits for more, may do so first, for at most half of the time. A client
+    that has connected a moment ago may still say what it came for.
     """
 
     def __init__(self, handler: Any, options: Options) -> None:
@@ -46,6 +47,7 @@ class WebsocketsAdapter:
         self._servers = AsyncioServers()
         self._connections: set[Any] = set()
         self._handlers: set[asyncio.Task[Any]] = set()  # each from its handshake to its goodbye
+        self._silent: dict[Any, float] = {}  # those that have said nothing yet, and since when
         self._owing: set[Any] = set()  # connections whose handler has not answered yet
         self._goodbyes: dict[Any, Contained] = {}
         self._over = False
@@ -66,7 +68,10 @@ class WebsocketsAdapter:
             options["create_router"] = _guarding_router(options.get("create_router"))
         for sock in sockets:
             server = self._serve.func(handler, *rest, **options, sock=sock, start_serving=False)
-            self._servers.adopt((await server).server)
+            made = await server
+            # It would refuse those who have connected already, and did not get their websocket yet.
+            made.is_serving = lambda: not self._over
+            self._servers.adopt(made.server)
         await self._servers.start_serving()
 
     async def wait(self) -> None:
@@ -110,7 +115,9 @@ class WebsocketsAdapter:
         if transport.is_closing() or connection.state is State.CLOSING:
             patience.hurry(transport)
         elif connection.state is State.OPEN:
-            if connection not in self._owing:
+            now = asyncio.get_running_loop().time()
+            new = now - self._silent.get(connection, -math.inf) < patience.seconds
+            if not new and connection not in self._owing:
                 self._say_goodbye(connection)
         elif connection.request is None and patience.is_over(connection):
             transport.close()
@@ -130,6 +137,7 @@ class WebsocketsAdapter:
 
         def connection_made(transport: asyncio.Transport) -> None:
             self._connections.add(connection)
+            self._silent[connection] = asyncio.get_running_loop().time()
             made(transport)
             if self._over:
                 # On some loops a TLS handshake can't be aborted, and ends in a connection.
@@ -138,6 +146,7 @@ class WebsocketsAdapter:
         def connection_lost(error: Exception | None) -> None:
             self._connections.discard(connection)
             self._owing.discard(connection)
+            self._silent.pop(connection, None)
             lost(error)
 
         async def handshake(*args: Any, **kwargs: Any) -> None:
@@ -149,6 +158,7 @@ class WebsocketsAdapter:
         async def received(*args: Any, **kwargs: Any) -> Any:
             self._owing.discard(connection)
             message = await receive(*args, **kwargs)
+            self._silent.pop(connection, None)
             self._owing.add(connection)
             return message
 
