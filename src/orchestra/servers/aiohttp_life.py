@@ -170,6 +170,7 @@ class ApplicationLife:
 
     async def _rest(self, app: web.Application) -> None:
         errors: list[BaseException] = []
+        cancelled: list[BaseException] = []
         for asked, step in ((self._end, app.shutdown), (self._clean, app.cleanup)):
             try:
                 try:
@@ -178,16 +179,15 @@ class ApplicationLife:
                     # Also where a task group of the application has failed, which cancels this task.
                     await step()
             except asyncio.CancelledError as error:
-                errors.append(error)
+                cancelled.append(error)
                 self._clean.set()
             except BaseException as error:
-                errors.insert(0, error)
+                errors.append(error)
             self._shut.set()
         for other in errors[1:]:
-            if not isinstance(other, asyncio.CancelledError):
-                report("the application failed more than once in its end", other)
-        if errors:
-            raise errors[0]
+            report("the application failed more than once in its end", other)
+        if errors or cancelled:
+            raise (errors + cancelled)[0]
 
 
 def _renew(app: web.Application) -> None:
