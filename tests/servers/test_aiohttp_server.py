@@ -462,16 +462,19 @@ async def test_a_websocket_may_answer_before_it_is_closed() -> None:
             await socket.send_str(message.data)
         return socket
 
-    async with Play(site.app) as play, aiohttp.ClientSession() as client:
-        async with client.ws_connect(play.url + "/ws") as socket:
-            await socket.send_str("question")
-            await site.entered.wait()
-            play.ctx.cancel()
-            await until(lambda: refuses(play.url))
-            site.gate.set()
-            assert (await socket.receive()).data == "question"
-            await socket.receive()
-            assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
+    async with (
+        Play(site.app) as play,
+        aiohttp.ClientSession() as client,
+        client.ws_connect(play.url + "/ws") as socket,
+    ):
+        await socket.send_str("question")
+        await site.entered.wait()
+        play.ctx.cancel()
+        await until(lambda: refuses(play.url))
+        site.gate.set()
+        assert (await socket.receive()).data == "question"
+        await socket.receive()
+        assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
 
 
 async def test_a_websocket_that_only_sends_is_closed() -> None:
@@ -488,15 +491,18 @@ async def test_a_websocket_that_only_sends_is_closed() -> None:
         site.log.append("over")
         return socket
 
-    async with Play(site.app) as play, aiohttp.ClientSession() as client:
-        async with client.ws_connect(play.url + "/ws") as socket:
-            await socket.receive()
-            play.ctx.cancel()
-            with taking_less_than(SOON):
-                async for message in socket:
-                    assert message.data == "tick"
-                await play.task
-            assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
+    async with (
+        Play(site.app) as play,
+        aiohttp.ClientSession() as client,
+        client.ws_connect(play.url + "/ws") as socket,
+    ):
+        await socket.receive()
+        play.ctx.cancel()
+        with taking_less_than(SOON):
+            async for message in socket:
+                assert message.data == "tick"
+            await play.task
+        assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
     assert "over" in site.log
 
 

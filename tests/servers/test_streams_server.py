@@ -81,16 +81,16 @@ async def test_a_client_that_keeps_sending_is_listened_to() -> None:
             received.extend(data)
         writer.close()
 
-    async with Play(upload, timeout=60, shutdown_timeout=50) as play:
-        async with connected(play.url) as (_, writer):
+    patient = Play(upload, timeout=60, shutdown_timeout=50)
+    async with patient as play, connected(play.url) as (_, writer):
+        writer.write(b"x")
+        await until(lambda: received)
+        play.ctx.cancel()
+        for _ in range(10):
+            await asyncio.sleep(0.12)  # less than the silence that is suffered, more in the sum
             writer.write(b"x")
-            await until(lambda: received)
-            play.ctx.cancel()
-            for _ in range(10):
-                await asyncio.sleep(0.12)  # less than the silence that is suffered, more in the sum
-                writer.write(b"x")
-            writer.write_eof()
-            await play.task
+        writer.write_eof()
+        await play.task
     assert len(received) == 11
 
 

@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from .. import _stack
 from ..log import report
 from .adapter import Options, Work
 from .aiohttp_life import ApplicationLife
