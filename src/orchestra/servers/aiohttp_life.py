@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -32,11 +32,8 @@ class ApplicationLife:
     All of it happens in one task, since what is in a `cleanup_ctx` may ask for that: task groups do.
     """
 
-    def __init__(
-        self, given: Any, attach: Callable[[web.Application], None], **server_options: Any
-    ) -> None:
+    def __init__(self, given: Any, **server_options: Any) -> None:
         self._given = given
-        self._attach = attach  # called before it starts
         self._server_options = server_options
         self._app: web.Application | None = None
         self._server: web.Server | None = None
@@ -158,7 +155,6 @@ class ApplicationLife:
     async def _setup(self, app: web.Application) -> web.Server:
         _playing.add(app)
         _renew(app)
-        self._attach(app)
         try:
             runner = web.AppRunner(app, handle_signals=False, **self._server_options)
             await runner.setup()

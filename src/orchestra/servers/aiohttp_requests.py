@@ -1,8 +1,13 @@
-"""The requests that an aiohttp server is busy with."""
+"""The requests that an aiohttp server is busy with.
+
+Nothing is noted for a request that is neither a websocket nor a stream of events: what is in progress is
+seen by looking at the connections.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -12,44 +17,40 @@ from .. import _stack
 from ..errors import OrchestraError
 from .contained import Contained, contained, outcome
 from .patience import Patience
+from .transports import unsent
 
 EVENT_STREAM: Final = "text/event-stream"
 GOODBYE: Final = b"the server stops"
+UNTAKEN: Final = "in an answer that the client does not take"
 
-Handling = asyncio.Task[Any]
+Task = asyncio.Task[Any]
 
 
 class Requests:
     """Each request from its handler to the end of its answer, whether its client is still there or not."""
 
     def __init__(self) -> None:
-        self.draining = False  # its answers tell the clients to use another connection
+        self.draining = False  # answers tell their clients to use another connection
         self._over = False
-        self._in_flight: dict[Handling, web.BaseRequest] = {}
-        self._streams: dict[Handling, web.StreamResponse] = {}
-        self._told: set[Handling] = set()  # that their stream is to end
-        self._leftovers: set[asyncio.Task[Any]] = set()  # read a body that nobody wanted to its end
+        self._server: web.Server | None = None
+        self._orphans: dict[web.RequestHandler, Task] = {}  # whose client has gone
+        self._streams: dict[Task, web.StreamResponse] = {}
+        self._told: set[Task] = set()  # that their stream is to end
         self._closing: set[Contained] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._in_flight or self._closing or self._leftovers)
 
     def watch(self, server: web.Server) -> None:
         """Know the requests of this server, from now on."""
-        inner = server.request_handler
+        self._server = server
+        inner, made, lost = server.request_handler, server.connection_made, server.connection_lost
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            task: Any = asyncio.current_task()
-            self._in_flight[task] = request
-            task.add_done_callback(self._done)
             try:
                 response = await inner(request)
             except asyncio.CancelledError:
-                stream = self._streams.get(task)
-                if stream is None or task not in self._told or self._over:
+                stream = self._ended_stream()
+                if stream is None:
                     raise
-                task.uncancel()
-                response = stream  # which is brought to its end, as if the handler had returned it
+                response = stream  # to be brought to its end, as if the handler had returned it
             except web.HTTPException as answer:
                 self._is_last(request, answer)
                 raise
@@ -58,55 +59,103 @@ class Requests:
             except BaseException as error:
                 # Out of this task it would end the loop, and all that runs in it.
                 raise OrchestraError(f"the handler raised {type(error).__name__}") from error
-            self._is_last(request, response)
+            if self.draining:
+                self._is_last(request, response)
             return response
 
-        server.request_handler = handle
+        def connection_made(connection: web.RequestHandler, transport: asyncio.Transport) -> None:
+            made(connection, transport)
+            if self._over:
+                # On some loops a TLS handshake can't be aborted, and ends in a connection.
+                transport.abort()
 
-    def _is_last(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        def connection_lost(
+            connection: web.RequestHandler, error: BaseException | None = None
+        ) -> None:
+            task = connection._task_handler
+            if task is not None and not task.done():
+                # The connection forgets it now.
+                self._orphans[connection] = task
+                task.add_done_callback(lambda _: self._orphans.pop(connection))
+            lost(connection, error)
+
+        changed: Any = server
+        changed.request_handler = handle
+        changed.connection_made, changed.connection_lost = connection_made, connection_lost
+        changed.request_factory = functools.partial(
+            changed.request_factory, _cls=_request_class(self._begins)
+        )
+
+    def _is_last(self, request: web.BaseRequest, response: Any) -> None:
         # Unless its client has sent more in advance.
         more = getattr(request.protocol, "_messages", ())
         if self.draining and not more and isinstance(response, web.StreamResponse):
             response.force_close()
 
-    def _done(self, task: Handling) -> None:
-        request = self._in_flight.pop(task)
-        self._streams.pop(task, None)
-        self._told.discard(task)
-        connection: asyncio.Task[Any] | None = request.task
-        if not request.content.is_eof() and connection is not None and not connection.done():
-            self._leftovers.add(connection)
-            connection.add_done_callback(self._leftovers.discard)
+    # Seeing off
+
+    def end_streams(self, patience: Patience, latest: float) -> None:
+        """Close websockets, and end the streams of events that have not ended by themselves by then."""
+        late = asyncio.get_running_loop().time() >= latest
+        for task, response in list(self._streams.items()):
+            if task not in self._told:
+                self._end_stream(task, response, patience, late)
+
+    def see_off(self, patience: Patience) -> bool:
+        """See to each connection once, to be called again until none is left; whether that is so."""
+        for connection, transport in self._connections():
+            self._see_off(connection, transport, patience)
+        return not self._connections() and not self._closing
+
+    def _see_off(self, connection: Any, transport: asyncio.Transport, patience: Patience) -> None:
+        task = self._task_of(connection)
+        if connection._request_in_progress:
+            body: Any = getattr(connection._current_request, "content", None)
+            if _waits_for(body) and patience.is_over(body, body.total_bytes):
+                connection.force_close()
+        elif _is_idle(connection):
+            # One that has connected a moment ago may have its request on the way.
+            if connection._request_count or patience.is_over(connection):
+                connection.force_close()
+        elif task is not None and patience.is_over(task):
+            task.cancel()  # it still reads a body that nobody has wanted
+        if transport.is_closing():
+            patience.hurry(transport)
 
     # Websockets, and server-sent events
 
-    @staticmethod
-    def is_stream(response: web.StreamResponse) -> bool:
-        """Whether this is an answer that may go on for as long as the client likes."""
-        return isinstance(response, web.WebSocketResponse) or response.content_type == EVENT_STREAM
-
-    def streams(self, response: web.StreamResponse) -> None:
-        """The request that is handled in the current task has such an answer."""
+    def _begins(self, response: web.StreamResponse) -> None:
+        """The request that is handled in the current task has an answer that may go on for ever."""
         task: Any = asyncio.current_task()
-        if task in self._in_flight:
-            self._streams[task] = response
+        if task not in self._streams:
+            task.add_done_callback(self._forget)
+        self._streams[task] = response
 
-    def end_streams(self, patience: Patience, latest: float) -> None:
-        """Close the websockets, and end the events that have not come to their end by then."""
-        late = asyncio.get_running_loop().time() >= latest
-        for task, response in list(self._streams.items()):
-            if task in self._told:
-                continue
-            if isinstance(response, web.WebSocketResponse):
-                # A handler that does not wait for its client may be about to answer.
-                if getattr(response, "_waiting", True) or patience.is_over(task):
-                    self._told.add(task)
-                    self._close(task, response)
-            elif late:
+    def _forget(self, task: Task) -> None:
+        self._streams.pop(task, None)
+        self._told.discard(task)
+
+    def _end_stream(
+        self, task: Task, response: web.StreamResponse, patience: Patience, late: bool
+    ) -> None:
+        if not isinstance(response, web.WebSocketResponse):
+            if late:
                 self._told.add(task)
                 task.cancel()
+        # A handler that does not wait for its client may be about to answer.
+        elif getattr(response, "_waiting", True) or patience.is_over(task):
+            self._told.add(task)
+            self._close(task, response)
 
-    def _close(self, task: Handling, socket: web.WebSocketResponse) -> None:
+    def _ended_stream(self) -> web.StreamResponse | None:
+        """The stream of the current task, if that has been cancelled to end it; None otherwise."""
+        task: Any = asyncio.current_task()
+        if task not in self._told or self._over:
+            return None
+        task.uncancel()
+        return self._streams.get(task)
+
+    def _close(self, task: Task, socket: web.WebSocketResponse) -> None:
         closing = contained(
             lambda: socket.close(code=WSCloseCode.GOING_AWAY, message=GOODBYE), "closes a websocket"
         )
@@ -119,27 +168,60 @@ class Requests:
 
         closing.add_done_callback(done)
 
-    # Seeing, and ending
-
-    def by_connection(self) -> dict[Any, web.BaseRequest]:
-        """The requests in flight, by the connection that each came by."""
-        return {request.protocol: request for request in self._in_flight.values()}
+    # Seeing, and cutting off
 
     def where(self) -> Iterable[str]:
         """Where each of them is."""
-        return [_stack.of_task(task) for task in self._in_flight if not task.done()]
+        found = []
+        for connection, transport in self._connections():
+            task = self._task_of(connection)
+            if task is not None and (connection._request_in_progress or connection._messages):
+                found.append(_stack.of_task(task))
+            elif unsent(transport):
+                found.append(UNTAKEN)
+        return found
 
-    def tasks(self) -> Iterable[asyncio.Task[Any]]:
-        """All that is at work."""
-        return [*self._in_flight, *self._leftovers, *self._closing]
-
-    def forget_leftovers(self) -> None:
-        """Read no more of what nobody wants."""
-        for task in list(self._leftovers):
-            task.cancel()
-
-    def cancel(self) -> None:
-        """Cancel all that is at work."""
+    def cut(self) -> None:
+        """Abort all connections, and cancel all that is at work."""
         self._over = True
+        for _, transport in self._connections():
+            transport.abort()
         for task in self.tasks():
             task.cancel()
+
+    def tasks(self) -> Iterable[Task]:
+        """All that is at work."""
+        found = [self._task_of(connection) for connection, _ in self._connections()]
+        return [task for task in (*found, *self._closing) if task is not None]
+
+    def _connections(self) -> list[tuple[web.RequestHandler, asyncio.Transport]]:
+        """Those that are open, or whose handler goes on, with their transports."""
+        return [] if self._server is None else list(self._server._connections.items())
+
+    def _task_of(self, connection: web.RequestHandler) -> Task | None:
+        task = connection._task_handler or self._orphans.get(connection)
+        return None if task is None or task.done() else task
+
+
+def _request_class(begins: Any) -> type[web.Request]:
+    class Request(web.Request):
+        def _prepare_hook(self, response: web.StreamResponse) -> Any:
+            # Most answers are of this class, and given in one piece.
+            if type(response) is not web.Response and (
+                isinstance(response, web.WebSocketResponse) or response.content_type == EVENT_STREAM
+            ):
+                begins(response)
+            return super()._prepare_hook(response)
+
+    return Request
+
+
+def _is_idle(connection: Any) -> bool:
+    """Whether it waits for a request; one that has just come is not in its handler yet."""
+    waiter = connection._waiter
+    return waiter is not None and not waiter.done() and not connection._messages
+
+
+def _waits_for(body: Any) -> bool:
+    """Whether a handler reads a body of which there is more to come."""
+    return body is not None and not body.is_eof() and getattr(body, "_waiter", body) is not None

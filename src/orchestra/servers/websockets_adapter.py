@@ -68,7 +68,7 @@ class WebsocketsAdapter:
             options["create_router"] = _guarding_router(options.get("create_router"))
         for sock in sockets:
             server = self._serve.func(handler, *rest, **options, sock=sock, start_serving=False)
-            made = await server
+            made: Any = await server
             # It would refuse those who have connected already, and did not get their websocket yet.
             made.is_serving = lambda: not self._over
             self._servers.adopt(made.server)
