@@ -7,8 +7,7 @@ seen by looking at the connections.
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from aiohttp import WSCloseCode, web
@@ -82,9 +81,7 @@ class Requests:
         changed: Any = server
         changed.request_handler = handle
         changed.connection_made, changed.connection_lost = connection_made, connection_lost
-        changed.request_factory = functools.partial(
-            changed.request_factory, _cls=_request_class(self._begins)
-        )
+        changed.request_factory = _noticing(changed.request_factory, self._begins)
 
     def _is_last(self, request: web.BaseRequest, response: Any) -> None:
         # Unless its client has sent more in advance.
@@ -203,17 +200,26 @@ class Requests:
         return None if task is None or task.done() else task
 
 
-def _request_class(begins: Any) -> type[web.Request]:
+def _noticing(make: Callable[..., web.Request], begins: Callable[[Any], None]) -> Any:
+    """What makes requests, such that streams are heard of before they begin."""
+    # All of this is done for each request, so it is written for speed.
+    ordinary, prepare_hook = web.Response, web.Request._prepare_hook
+
     class Request(web.Request):
         def _prepare_hook(self, response: web.StreamResponse) -> Any:
-            # Most answers are of this class, and given in one piece.
-            if type(response) is not web.Response and (
-                isinstance(response, web.WebSocketResponse) or response.content_type == EVENT_STREAM
-            ):
+            if type(response) is not ordinary and _is_stream(response):
                 begins(response)
-            return super()._prepare_hook(response)
+            return prepare_hook(self, response)
 
-    return Request
+    def make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
+        return make(message, payload, protocol, writer, task, Request)
+
+    return make_request
+
+
+def _is_stream(response: web.StreamResponse) -> bool:
+    """Whether it may go on for as long as its client likes."""
+    return isinstance(response, web.WebSocketResponse) or response.content_type == EVENT_STREAM
 
 
 def _is_idle(connection: Any) -> bool:
