@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,10 +37,13 @@ def _called_with(*numbers: int) -> Callable[[Any], bool]:
     return may_be
 
 
-def _is_aiohttp(app: Any) -> bool:
-    return any(
-        base.__module__.partition(".")[0] == "aiohttp" and base.__name__ == "Application"
-        for base in type(app).__mro__
+def binds_serve(app: Any) -> bool:
+    """Whether this is `functools.partial(serve, handler, ...)`, or that of `route`, of websockets."""
+    return (
+        isinstance(app, functools.partial)
+        and getattr(app.func, "__module__", "").startswith("websockets.asyncio.")
+        and app.func.__name__ in ("serve", "route")
+        and bool(app.args)
     )
 
 
@@ -59,6 +63,8 @@ def _is_wsgi(app: Any) -> bool:
 
 
 def _is_websockets(app: Any) -> bool:
+    if binds_serve(app):
+        return True
     call = call_of(app)
     if call is None or inspect.isclass(app) or not call.is_async or not call.wants(1):
         return False
@@ -68,8 +74,9 @@ def _is_websockets(app: Any) -> bool:
 KINDS: Final = (
     Kind(
         "aiohttp",
-        "an aiohttp.web.Application",
-        _is_aiohttp,
+        "an aiohttp.web.Application, or a function that makes it",
+        factories.is_or_makes_aiohttp,
+        _called_with(0),
     ),
     Kind(
         "asyncio",

@@ -12,22 +12,39 @@ from .calls import Call, call_of, unbound
 _NOT_AN_ADDRESS: Final = {"ctx", "context", "request", "environ", "scope", "websocket"}
 
 
+_NAMES: Final = {
+    "aiohttp": {"Application"},
+    "grpc": {"Server", "_Server"},
+    "grpc.aio": {"Server", "_Server"},
+    "socketserver": {"BaseServer"},
+}
+"""What the classes are called, by the module that they come from."""
+
+
 def server_of(built: Any) -> str | None:
     """The kind of a server that has been built; None if it is none that can be played."""
     if is_server_class(type(built), "grpc.aio"):
         return "grpc"
+    if is_server_class(type(built), "aiohttp"):
+        return "aiohttp"
     return "socketserver" if is_server_class(type(built), "socketserver") else None
 
 
 def is_server_class(cls: Any, module: str) -> bool:
-    """Whether instances of this class are servers of `grpc`, of `grpc.aio` or of `socketserver`."""
+    """Whether instances of this class are what `module` serves, or serves with."""
     if not inspect.isclass(cls):
         return False
-    names = {"BaseServer"} if module == "socketserver" else {"Server", "_Server"}
     return any(
-        base.__name__ in names and f"{base.__module__}.".startswith(f"{module}.")
+        base.__name__ in _NAMES[module] and f"{base.__module__}.".startswith(f"{module}.")
         for base in cls.__mro__
     )
+
+
+def is_or_makes_aiohttp(app: Any) -> bool:
+    """An application, or a function that says that it returns one; it may be async."""
+    if is_server_class(type(app), "aiohttp"):
+        return True
+    return _factory(app, 0) is not None and is_server_class(_returned(app), "aiohttp")
 
 
 def builds_grpc(app: Any) -> bool:

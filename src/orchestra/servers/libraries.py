@@ -138,7 +138,9 @@ def library_of(built: Any) -> Library:
     """Who serves what a function has built; `TypeError` for what is no server."""
     found = _usual(server_of(built) or "")
     if found is None:
-        accepted = "; ".join(kind.what for kind in KINDS if kind.name in ("grpc", "socketserver"))
+        accepted = "; ".join(
+            kind.what for kind in KINDS if kind.name in ("aiohttp", "grpc", "socketserver")
+        )
         raise TypeError(
             f"{what_is(built)}, which the function has built, is no server. Accepted: {accepted}"
         )

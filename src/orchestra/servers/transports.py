@@ -38,6 +38,8 @@ def abort_clients(server: Any) -> None:
 
 def unsent(transport: Any) -> int:
     """How many bytes are still to be sent, those below a TLS layer included where that can be seen."""
+    if getattr(transport, "_ssl_protocol", transport) is None:
+        return 0  # it has been closed, and asyncio's can't be asked then
     size: int = transport.get_write_buffer_size()
     below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
     return size if below is None else size + int(below.get_write_buffer_size())

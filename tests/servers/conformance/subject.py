@@ -182,3 +182,22 @@ class Subject:
     def crash(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
         """Prepare the library, before it is played, so that the call of the result breaks its own loop."""
         raise NotImplementedError
+
+
+def closing_asyncio_servers(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """The `crash` of a library that serves on asyncio's own server: somebody closes that."""
+    made: list[asyncio.AbstractServer] = []
+    create_server = asyncio.BaseEventLoop.create_server
+
+    async def remember(self: Any, *args: Any, **kwargs: Any) -> Any:
+        server = await create_server(self, *args, **kwargs)
+        made.append(server)
+        return server
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "create_server", remember)
+
+    def close() -> None:
+        for server in made:
+            server.close()
+
+    return close

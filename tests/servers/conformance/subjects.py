@@ -3,6 +3,9 @@
 from typing import Final
 
 from subject import Subject
+from subject_aiohttp import Aiohttp
+from subject_streams import Streams
 from subject_uvicorn import Uvicorn
+from subject_websockets import Websockets
 
-SUBJECTS: Final[tuple[Subject, ...]] = (Uvicorn(),)
+SUBJECTS: Final[tuple[Subject, ...]] = (Uvicorn(), Aiohttp(), Websockets(), Streams())
