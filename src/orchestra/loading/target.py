@@ -214,11 +214,10 @@ def _as_player(found: Any, name: str, module: ModuleType, target: Target) -> Pla
 
 
 def _server_hint(found: Any) -> str:
-    from ..servers.apps import kind_of_app
+    from ..servers.apps import FACTORY, kind_of_app
 
-    try:
-        kind = kind_of_app(found)
-    except TypeError:
+    kind = kind_of_app(found)
+    if kind is None or kind is FACTORY:
         return ""
     return f"{_described(found)} is an application, and no player: wrap it in ServerPlayer(...) ({kind.name})"
 

@@ -108,7 +108,9 @@ class _Service:
 
     def _take_user(self, value: Any) -> None:
         user, _, group = _text(value).partition(":")
-        self._made |= {"user": user} | ({"group": group} if group else {})
+        if not user.strip():
+            raise ValueError("it names no user")
+        self._made |= {"user": user} | ({"group": group} if group.strip() else {})
 
     def _take_environment(self, value: Any) -> None:
         if isinstance(value, list):
@@ -130,7 +132,7 @@ class _Service:
             self._made["after"] = {name_from(_text(one)): "started" for one in value}
         else:
             self._made["after"] = {
-                name_from(str(name)): _CONDITIONS.get((one or {}).get("condition"), "started")
+                name_from(str(name)): _CONDITIONS.get(str((one or {}).get("condition")), "started")
                 for name, one in value.items()
             }
 
