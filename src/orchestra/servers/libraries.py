@@ -20,8 +20,7 @@ class Library:
     - `alpn`: the protocols that it speaks over TLS, for those who ask.
     - `schemes`: what its addresses begin with, without TLS and with it.
     - `takes_context`: that it can serve with an `ssl.SSLContext`, and not only with files.
-    - `binds`: that it takes no sockets, and has to bind by itself. It gets sockets that hold the
-      address and do not listen; see `Adapter.start`.
+    - `binds`: that it takes no sockets, and binds by itself, together with us; see `shared_port`.
     """
 
     name: str
@@ -85,7 +84,8 @@ LIBRARIES: Final = (
         "grpc",
         ("grpc",),
         ".grpc_adapter:GrpcAdapter",
-        schemes=("grpc", "grpcs"),
+        ("h2",),
+        ("grpc", "grpcs"),
         takes_context=False,
         binds=True,
     ),

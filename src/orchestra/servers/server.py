@@ -179,7 +179,7 @@ class ServerPlayer:
                 if kept.unwatch is not None:
                     kept.unwatch()
                 return kept
-        return await self._place.open(only_hold=library.binds)
+        return await self._place.open(together=library.binds)
 
     def _keep(self, ctx: Context, listener: Listener) -> None:
         """Keep the sockets open while another run may follow."""
