@@ -113,6 +113,7 @@ class ServerPlayer:
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._kept: dict[tuple[Any, str], Listener] = {}
+        self._in_use: list[Certificate] = []
         if self._library is not None:
             self._check(self._library)
 
@@ -122,6 +123,27 @@ class ServerPlayer:
     def backoff(self) -> Iterable[float]:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
+
+    def reload_tls(self) -> None:
+        """Read the files of `tls` again: new connections get what is in them now, the others go on.
+
+        Raises an `OSError` with the files in it if they can't be used; what was in use stays in use then.
+        Raises `ValueError` if `tls` is no pair of files, and `OrchestraError` if the library can't take
+        up a certificate while it serves. Files are read at each start in any case.
+        """
+        if not isinstance(self._tls, tuple):
+            raise ValueError(
+                "reload_tls is about tls=(certfile, keyfile), and there is no tls here"
+                if self._tls is None
+                else "reload_tls is about tls=(certfile, keyfile): load the new certificate into your "
+                "ssl.SSLContext with its load_cert_chain, and new connections will get it"
+            )
+        if self._library is not None and not self._library.renews_tls:
+            raise OrchestraError(
+                f"{self._library.name} reads its certificate when it starts: restart it instead"
+            )
+        for certificate in self._in_use or [Certificate(*self._tls, (), str(self._place))]:
+            certificate.renew()
 
     async def play(self, ctx: Context) -> None:
         """Serve until `ctx` is done, then stop gracefully.
@@ -205,6 +227,8 @@ class ServerPlayer:
         task = asyncio.current_task()
         ctx.locate(lambda: adapter.work().in_words("in progress") or _stack.of_task(task))
         serving = False
+        if options.certificate is not None:
+            self._in_use.append(options.certificate)
         try:
             async with ctx.interrupt():
                 await adapter.start(listener.duplicates())
@@ -215,6 +239,8 @@ class ServerPlayer:
             if serving:
                 await self._stop(ctx, adapter, listener)
         finally:
+            if options.certificate is not None:
+                self._in_use.remove(options.certificate)
             await adapter.abort(_time_to_cut(ctx))
 
     def _options(self, library: Library, listener: Listener) -> Options:
