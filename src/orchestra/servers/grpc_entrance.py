@@ -19,11 +19,15 @@ from .explained import explained
 from .shared_port import give_way, host_of, listens, step_back, take_over
 from .sockets import in_words, remove_stale
 
-FAREWELL: Final = (
-    b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # SETTINGS, empty
-    b"\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"  # GOAWAY, nothing taken, no error
+FAREWELL: Final = b"".join(
+    (
+        b"\x00\x00\x00\x04\x00\x00\x00\x00\x00",  # SETTINGS, none
+        b"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + bytes(8),  # GOAWAY: nothing taken, no error
+    )
 )
-PATIENCE: Final = 5.0
+"""Frames of HTTP/2, at once: a client that had time to send a request would see it fail."""
+
+PATIENCE: Final = 1.0
 """Seconds that a client has to go away, or to shake hands before."""
 
 Bind = Callable[[str], object]
@@ -155,11 +159,11 @@ class _GoAway(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._leaving.add(transport)
+        # Closed at once, what it has sent would make the system drop what it has not read yet.
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
         transport.write(FAREWELL)
         if transport.can_write_eof():
             transport.write_eof()
-        # Closed at once, what it has sent would make the system drop what it has not read yet.
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
