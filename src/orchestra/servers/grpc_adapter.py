@@ -30,7 +30,7 @@ from .tls import Certificate
 PATIENCE: Final = 0.5
 """Seconds that silent clients have during a stop; a quarter of the time, if that is less."""
 
-LINGER: Final = 0.02
+LINGER: Final = 0.1
 """Seconds in which gRPC takes up the connections that were made before it is asked to stop."""
 
 LONGEST_PAUSE: Final = 0.02

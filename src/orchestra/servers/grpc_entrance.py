@@ -1,8 +1,7 @@
 """Where a gRPC server is entered: its own socket, and ours beside it, where clients wait between two runs.
 
-gRPC takes no sockets, so those who wait at ours can't be handed to it. They are told to connect once
-more: a GOAWAY that says that none of their requests has been taken, on which gRPC's clients send them
-again, and nobody sees an error.
+gRPC takes no sockets, so those who wait at ours can't be handed to it. They are turned away, in words
+on which gRPC's clients connect and ask again, and nobody sees an error.
 """
 
 from __future__ import annotations
@@ -13,22 +12,15 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
-from typing import Any, Final
+from typing import Final
 
 from .explained import explained
 from .shared_port import give_way, host_of, listens, step_back, take_over
 from .sockets import in_words, remove_stale
+from .turned_away import TurnedAway
 
-FAREWELL: Final = b"".join(
-    (
-        b"\x00\x00\x00\x04\x00\x00\x00\x00\x00",  # SETTINGS, none
-        b"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + bytes(8),  # GOAWAY: nothing taken, no error
-    )
-)
-"""Frames of HTTP/2, at once: a client that had time to send a request would see it fail."""
-
-PATIENCE: Final = 1.0
-"""Seconds that a client has to go away, or to shake hands before."""
+HANDSHAKE_WITHIN: Final = 5.0
+"""Seconds for a TLS handshake with one who is turned away."""
 
 Bind = Callable[[str], object]
 
@@ -71,10 +63,10 @@ class Entrance:
         self._give_way()
         if listens(self._sock):
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: _GoAway(self._leaving),
+                lambda: TurnedAway(self._leaving),
                 sock=self._sock,
                 ssl=tls,
-                ssl_handshake_timeout=None if tls is None else PATIENCE,
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_WITHIN,
             )
 
     def take_back(self) -> None:
@@ -148,26 +140,6 @@ class UnixEntrance(Entrance):
         for path in (self._path, self._theirs):
             with suppress(OSError):
                 remove_stale(path)
-
-
-class _GoAway(asyncio.Protocol):
-    """Tells a client to connect again, and waits until it does."""
-
-    def __init__(self, leaving: set[asyncio.Transport]) -> None:
-        self._leaving = leaving
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._leaving.add(transport)
-        # Closed at once, what it has sent would make the system drop what it has not read yet.
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
-        transport.write(FAREWELL)
-        if transport.can_write_eof():
-            transport.write_eof()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._timer.cancel()
-        self._leaving.discard(self._transport)
 
 
 def _no_binding(address: str) -> OSError:

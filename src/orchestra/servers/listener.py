@@ -17,14 +17,14 @@ class Listener:
     Each run gets duplicates, since servers close what they get. Closed when somebody says so, at the
     latest when it is garbage or the program ends.
 
-    One that `only_holds` keeps ports and does not listen, for a server that binds by itself.
+    One that is `only_held` keeps ports and does not listen, for a server that binds by itself.
     """
 
     def __init__(
-        self, sockets: Sequence[socket.socket], *, path: str | None = None, only_holds: bool = False
+        self, sockets: Sequence[socket.socket], *, path: str | None = None, only_held: bool = False
     ) -> None:
         self._sockets = tuple(sockets)
-        self._only_holds = only_holds
+        self._only_held = only_held
         file = None if path is None else _File.at(path)
         self._close = weakref.finalize(self, _let_go, self._sockets, file)
         self.unwatch: Callable[[], None] | None = None
@@ -33,6 +33,11 @@ class Listener:
     def closed(self) -> bool:
         """Whether it has been closed."""
         return not self._close.alive
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Its own, which nobody else is to close."""
+        return list(self._sockets)
 
     def addresses(self, scheme: str) -> tuple[str, ...]:
         """Where it listens, as URLs."""
@@ -44,7 +49,7 @@ class Listener:
         try:
             for sock in self._sockets:
                 made.append(sock.dup())
-                if not self._only_holds:
+                if not self._only_held:
                     # What was handed in may only be bound.
                     made[-1].listen(BACKLOG)
         except BaseException:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .handed_in import HandedIn, checked_sockets, duplicates_of, in_words_of
@@ -28,16 +29,34 @@ class Place:
             return in_words_of(self.sockets)
         return f"unix:{self.uds}" if self.uds is not None else in_words(self.host, self.port)
 
-    async def open(self, *, together: bool = False) -> Listener:
-        """Listen there, `together` with a server that binds by itself; an `OSError` with the address."""
+    async def open(self, *, together: bool = False, only_hold: bool = False) -> Listener:
+        """Listen there; an `OSError` with the address in it.
+
+        `together` with a server that binds by itself, or `only_hold` a port for several of those.
+        """
         if self.sockets:
             return Listener(duplicates_of(self.sockets))
         if self.uds is not None:
             return Listener([listen_on_unix(self.uds, self.uds_mode)], path=self.uds)
+        only_hold = only_hold or (together and self.reuse_port)
         sockets = await listen_on_tcp(
-            self.host, self.port, reuse_port=self.reuse_port, together=together
+            self.host,
+            self.port,
+            reuse_port=self.reuse_port,
+            together=together or only_hold,
+            only_hold=only_hold,
         )
-        return Listener(sockets, only_holds=together and self.reuse_port)
+        return Listener(sockets, only_held=only_hold)
+
+    def borrowing(self, sockets: Iterable[Any]) -> Place:
+        """The same, on sockets that come from the process that has opened it; on none for now."""
+        given = tuple(sockets)
+        return replace(self, sockets=given and checked_sockets(given))
+
+    def shared(self, listener: Listener) -> Place:
+        """The same, for one of several who bind by themselves to what a listener holds."""
+        ports = [sock.getsockname()[1] for sock in listener.sockets]
+        return replace(self, port=ports[0], reuse_port=True)
 
 
 def checked_place(

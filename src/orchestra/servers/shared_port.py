@@ -25,14 +25,11 @@ _ATTEMPTS: Final = 10
 def listen_together(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
     """Listen there, so that a server of this user may join; an `OSError` if somebody is there already.
 
-    With `reuse_port` others may be there, and then it only holds the port: between two runs it is
-    theirs to serve.
+    With `reuse_port` somebody may be there, who serves between two runs: so it has to be held only.
     """
-    if not hasattr(socket, "SO_REUSEPORT"):
-        raise OSError(errno.ENOTSUP, "gRPC binds by itself, and this system has no SO_REUSEPORT")
+    _check()
+    assert not reuse_port, "it would take connections from those who share the port"
     family, address, takes_both = _as_grpc_has_it(family, address)
-    if reuse_port:
-        return _bound(family, address, takes_both, reuse_port=True)
     if address[1]:
         return _listening(family, address, takes_both)
     for attempt in range(1, _ATTEMPTS + 1):
@@ -45,6 +42,24 @@ def listen_together(family: int, address: tuple[Any, ...], reuse_port: bool) -> 
             if error.errno != errno.EADDRINUSE or attempt == _ATTEMPTS:
                 raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def hold(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
+    """Bind there and do not listen, so that servers of this user may share the port.
+
+    Others may be there already with `reuse_port`, and otherwise that is an `OSError`.
+    """
+    _check()
+    family, address, takes_both = _as_grpc_has_it(family, address)
+    if not reuse_port:
+        with _listening(family, address, takes_both) as sock:
+            address = sock.getsockname()
+    return _bound(family, address, takes_both, reuse_port=True)
+
+
+def _check() -> None:
+    if not hasattr(socket, "SO_REUSEPORT"):
+        raise OSError(errno.ENOTSUP, "gRPC binds by itself, and this system has no SO_REUSEPORT")
 
 
 def listens(sock: socket.socket) -> bool:

@@ -7,11 +7,11 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from .explained import explained
-from .shared_port import host_of, listen_together
+from .shared_port import hold, host_of, listen_together
 
 BACKLOG: Final = 2048
 """How many clients may wait to be accepted; the system may allow fewer."""
@@ -21,21 +21,25 @@ _ATTEMPTS: Final = 10
 _NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 _Family = tuple[int, tuple[Any, ...]]  # and the address in it
+_Listen = Callable[[int, tuple[Any, ...], bool], socket.socket]
 
 
 async def listen_on_tcp(
-    host: str, port: int, *, reuse_port: bool, together: bool = False
+    host: str, port: int, *, reuse_port: bool, together: bool = False, only_hold: bool = False
 ) -> list[socket.socket]:
     """Listen on all addresses of a host, with the same port on each.
 
-    With `together`, a server that binds by itself may join; see `shared_port`. Raises an `OSError` with
-    the address in it.
+    `together` with a server that binds by itself, or with `only_hold` not at all: see `shared_port`.
+    Raises an `OSError` with the address in it.
     """
     with explained(f"can't listen on {in_words(host, port)}"):
         found = await _resolve(host, port)
+        listen: _Listen = _listen
+        if together:
+            listen = hold if only_hold else listen_together
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return _listen_on_each(found, port, reuse_port, together)
+                return _listen_on_each(found, port, reuse_port, listen)
             except OSError as error:
                 # A port that was free at the first address may be taken at the second.
                 chance = port == 0 and len(found) > 1 and attempt < _ATTEMPTS
@@ -59,11 +63,10 @@ async def _resolve(host: str, port: int) -> list[_Family]:
 
 
 def _listen_on_each(
-    places: list[_Family], port: int, reuse_port: bool, together: bool
+    places: list[_Family], port: int, reuse_port: bool, listen: _Listen
 ) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     absent: OSError | None = None
-    listen = listen_together if together else _listen
     try:
         for family, address in places:
             # Those after the first get the port that the system has picked for it.

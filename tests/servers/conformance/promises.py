@@ -86,8 +86,8 @@ def in_the_docs() -> str:
 def write() -> None:
     from subjects import SUBJECTS
 
-    page = PAGE.read_text()
-    PAGE.write_text(page.replace(in_the_docs(), table(SUBJECTS)))
+    old, new = (f"{BEGIN}\n\n{one}\n\n{END}" for one in (in_the_docs(), table(SUBJECTS)))
+    PAGE.write_text(PAGE.read_text().replace(old, new))
 
 
 if __name__ == "__main__":
