@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 HANDSHAKE_WITHIN: Final = 10.0
 """Seconds for a TLS handshake, in the thread of the request."""
+
+BREATH: Final = 0.05
+"""Seconds after an answer in which a client may go on, as with what it was told to continue with."""
 
 
 class _WithAttributes(socket.socket):
@@ -27,10 +29,10 @@ class Connection:
     def __init__(self, accepted: socket.socket, tls: ssl.SSLContext | None) -> None:
         accepted.setblocking(True)
         self.thread: int | None = None
-        self._lock = threading.Lock()
         self._hears = False  # waits for the client right now
         self._heard = 0  # bytes since it has answered last
-        self._last = time.monotonic()  # that anything came
+        self._last = time.monotonic()  # that anything came or went
+        self._answered = False
         self._let_go = False
         self._cut = False
         if tls is None:
@@ -73,13 +75,18 @@ class Connection:
         return not self._hears or self._heard > 0
 
     def bid_farewell(self, patience: float, passed: float) -> None:
-        """Let go of it if its client is waited for, and has said nothing, or nothing for a while."""
+        """Let go of a client that is waited for, soon if it has had its answer.
+
+        One that has just come, or has not said all, gets more time for that.
+        """
         if not self._hears:
             return
-        if not self._heard and not self._let_go:
-            self._let_go = True
-            self._shut(socket.SHUT_RD)
-        elif min(time.monotonic() - self._last, passed) >= patience:
+        silent = time.monotonic() - self._last
+        if self._answered and not self._heard and not self._let_go:
+            if silent >= min(BREATH, patience):
+                self._let_go = True
+                self._shut(socket.SHUT_RD)
+        elif min(silent, passed) >= patience:
             self.cut()
 
     def cut(self) -> None:
@@ -114,7 +121,8 @@ class Connection:
     def _speaking(self, send: Callable[..., Any]) -> Callable[..., Any]:
         def speaking(*args: Any, **kwargs: Any) -> Any:
             sent = send(*args, **kwargs)
-            self._heard = 0
+            self._heard, self._answered = 0, True
+            self._last = time.monotonic()
             return sent
 
         return speaking

@@ -3,6 +3,8 @@
 from typing import Final
 
 from subject import Subject
+from subject_grpc import Grpc
+from subject_socketserver import Socketserver
 from subject_uvicorn import Uvicorn
 
-SUBJECTS: Final[tuple[Subject, ...]] = (Uvicorn(),)
+SUBJECTS: Final[tuple[Subject, ...]] = (Uvicorn(), Grpc(), Socketserver())
