@@ -37,7 +37,11 @@ class Library:
         return made
 
 
-LIBRARIES: Final = (Library("uvicorn", "uvicorn", ".uvicorn_adapter:UvicornAdapter", ("asgi",)),)
+LIBRARIES: Final = (
+    Library("uvicorn", "uvicorn", ".uvicorn_adapter:UvicornAdapter", ("asgi",)),
+    Library("hypercorn", "hypercorn", ".hypercorn_adapter:HypercornAdapter", ("asgi",)),
+    Library("granian", "granian", ".granian_adapter:GranianAdapter", ("asgi",)),
+)
 """The first that serves a kind is the one that serves it where nobody has asked for another."""
 
 

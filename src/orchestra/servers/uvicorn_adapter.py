@@ -17,7 +17,6 @@ import uvicorn
 
 from .. import _stack
 from ..errors import OrchestraError
-from ..log import report
 from .adapter import Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .lifespan import Lifespan
@@ -113,7 +112,8 @@ class UvicornAdapter:
             await self._stop_listening()
             self._cut()
             await all_done(self._state.tasks, deadline - timeout / 2)
-            await self._end_lifespan(deadline)
+            left = deadline - asyncio.get_running_loop().time()
+            await self._lifespan.cut_short(max(0.0, left))
             self._aborted = True
         except asyncio.CancelledError:
             if self._cut_short:
@@ -167,17 +167,6 @@ class UvicornAdapter:
             abort_clients(server)
         for task in list(self._state.tasks):
             task.cancel()
-
-    async def _end_lifespan(self, deadline: float) -> None:
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
-        try:
-            await self._lifespan.stop(left / 2)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            report("the application failed in its end, after a stop that was cut off", error)
-        finally:
-            await self._lifespan.abort(left / 2)
 
 
 def _raise(failure: BaseException | None) -> None:
