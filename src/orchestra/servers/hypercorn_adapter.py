@@ -109,9 +109,7 @@ class HypercornAdapter:
         while self._connections:
             self._requests.give_up_silent(patience)
             for connection in list(self._connections):
-                retiring = connection.see_off(patience)
-                if retiring is not None:
-                    await retiring
+                connection.see_off(patience)
             left = deadline - loop.time()
             if left <= 0:
                 return False

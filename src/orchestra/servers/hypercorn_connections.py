@@ -22,8 +22,10 @@ class Connection(asyncio.StreamReaderProtocol):
     ) -> None:
         self.reader = asyncio.StreamReader(loop=loop)
         self.writer: Any = None
-        # One for each, since setting it closes a connection even if its first request is on the way.
+        # One for each, since its end closes a connection even if its first request is on the way.
         self.context = WorkerContext(None)
+        self._terminated = _Terminated()
+        self.context.terminated = self._terminated
         self.requests = 0
         self._serve = serve
         self._all = connections
@@ -31,6 +33,7 @@ class Connection(asyncio.StreamReaderProtocol):
         self._heard = loop.time()
         self._closing: float | None = None  # since when it has nothing left to send
         self._retired = False
+        self._lost = False
         self.task: Contained | None = None
         super().__init__(self.reader, self._begin, loop)
 
@@ -39,20 +42,31 @@ class Connection(asyncio.StreamReaderProtocol):
         self._heard = self._loop_of.time()
         super().data_received(data)
 
+    def eof_received(self) -> bool | None:
+        """Note that the client has gone, which hypercorn does not before `keep_alive_timeout` is over."""
+        self._terminated.event.set()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that there is no connection any more."""
+        self._lost = True
+        self._terminated.event.set()
+        super().connection_lost(exc)
+
     @property
     def transport(self) -> Any:
         """The transport, from the moment there is one."""
         return self.writer.transport
 
-    def see_off(self, patience: float) -> Awaitable[None] | None:
-        """Look if it can go; gives what is to be awaited to let it.
+    def see_off(self, patience: float) -> None:
+        """Let it go, if it can; to be called again until it is gone.
 
         A client that has just connected, or owes the goodbye that TLS asks for, is waited for as
         long as it is not silent for `patience` seconds.
         """
         now = self._loop_of.time()
         if self.transport.is_closing():
-            if unsent(self.transport):
+            if self.untaken:
                 self._closing = None
             elif self._closing is None:
                 self._closing = now
@@ -60,13 +74,13 @@ class Connection(asyncio.StreamReaderProtocol):
                 self.transport.abort()
         elif not self._retired and (self.requests or now - self._heard >= patience):
             self._retired = True
-            return self.context.terminated.set()
-        return None
+            self._terminated.event.set()
 
     @property
     def untaken(self) -> bool:
         """Whether it has been answered in full, and the client has not taken the answer."""
-        return bool(self.transport.is_closing() and unsent(self.transport))
+        gone = self._lost or not self.transport.is_closing()
+        return not gone and unsent(self.transport) > 0
 
     def abort(self) -> None:
         """Cut it off."""
@@ -75,7 +89,7 @@ class Connection(asyncio.StreamReaderProtocol):
             self.task.cancel()
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writer = writer
+        self.writer = _Writer(writer.transport, self, reader, self._loop_of)
         self._all.add(self)
         self.task = contained(lambda: self._serve(self), "hypercorn serves a connection")
         self.task.add_done_callback(self._end)
@@ -88,3 +102,30 @@ class Connection(asyncio.StreamReaderProtocol):
             self._loop_of.call_exception_handler(
                 {"message": "hypercorn failed to serve a connection", "exception": error}
             )
+
+
+class _Writer(asyncio.StreamWriter):
+    """Closes its transport once; closed twice, one with TLS can neither be aborted nor looked into."""
+
+    def close(self) -> None:
+        if not self.transport.is_closing():
+            super().close()
+
+
+class _Terminated:
+    """An event of hypercorn's kind, that can be set where nothing can be awaited."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+
+    async def clear(self) -> None:
+        self.event.clear()
+
+    async def wait(self) -> None:
+        await self.event.wait()
+
+    async def set(self) -> None:
+        self.event.set()
+
+    def is_set(self) -> bool:
+        return self.event.is_set()
