@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Sequence
 from socket import socket
 from typing import Any, Final
@@ -18,7 +17,7 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from hypercorn.logging import Logger
 
-from .adapter import Work
+from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .hypercorn_connections import Connection
 from .lifespan import Lifespan
@@ -35,12 +34,14 @@ LONGEST_PAUSE: Final = 0.02
 class HypercornAdapter:
     """One run of an ASGI application on hypercorn; see `Adapter`."""
 
-    def __init__(self, app: Any, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, app: Any, options: Options) -> None:
         self._config = Config()
         self._config.logger_class = _Logger
         self._config.errorlog = logging.getLogger("hypercorn.error")
-        self._config.accesslog = logging.getLogger("hypercorn.access")
-        self._tls = tls
+        self._config.accesslog = None
+        if options.access_log:
+            self._config.accesslog = logging.getLogger("hypercorn.access")
+        self._tls = options.tls
         self._lifespan = Lifespan(app)
         self._requests = Requests(app)
         self._connections: set[Connection] = set()

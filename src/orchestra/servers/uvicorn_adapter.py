@@ -8,7 +8,6 @@ and go on serving when it is cancelled; `Server.shutdown` waits for clients with
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from socket import socket
 from typing import Any, Final
@@ -17,7 +16,7 @@ import uvicorn
 
 from .. import _stack
 from ..errors import OrchestraError
-from .adapter import Work
+from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .lifespan import Lifespan
 from .sockets import BACKLOG, close_all
@@ -33,16 +32,17 @@ LONGEST_PAUSE: Final = 0.02
 class UvicornAdapter:
     """One run of an ASGI application on uvicorn; see `Adapter`."""
 
-    def __init__(self, app: Any, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, app: Any, options: Options) -> None:
         self._config = uvicorn.Config(
             app,
             interface="asgi3",
             lifespan="off",
             log_config=None,
+            access_log=options.access_log,
             workers=1,
             backlog=BACKLOG,
         )
-        self._tls = tls
+        self._tls = options.tls
         self._server = uvicorn.Server(self._config)
         self._state = self._server.server_state
         self._lifespan = Lifespan(app)
