@@ -20,6 +20,7 @@ class Library:
     - `alpn`: the protocols that it speaks over TLS, for those who ask.
     - `schemes`: what its addresses begin with, without TLS and with it.
     - `takes_context`: that it can serve with an `ssl.SSLContext`, and not only with files.
+    - `renews_tls`: that new connections get a certificate that has been renewed while it serves.
     - `binds`: that it takes no sockets, and has to bind by itself. It gets sockets that hold the
       address and do not listen; see `Adapter.start`.
     """
@@ -32,6 +33,7 @@ class Library:
     alpn: tuple[str, ...] = ()
     schemes: tuple[str, str] = ("http", "https")
     takes_context: bool = True
+    renews_tls: bool = True
     binds: bool = False
 
     def check_installed(self) -> None:
@@ -74,6 +76,7 @@ LIBRARIES: Final = (
         ".granian_adapter:GranianAdapter",
         _HTTP2,
         takes_context=False,
+        renews_tls=False,
     ),
     Library("uvicorn", "wsgi", "wsgi", ("a2wsgi", "uvicorn"), ".wsgi_adapter:WsgiAdapter", _HTTP),
     Library(

@@ -38,6 +38,11 @@ class Listener:
         """Whether it has been closed."""
         return not self._close.alive
 
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Its own, which nobody else is to close."""
+        return list(self._sockets)
+
     def addresses(self, scheme: str) -> tuple[str, ...]:
         """Where it listens, as URLs."""
         if self._only_held and self._path is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .explained import explained
@@ -39,6 +40,16 @@ class Place:
             self.host, self.port, reuse_port=self.reuse_port, only_hold=only_hold
         )
         return Listener(sockets, only_held=only_hold)
+
+    def borrowing(self, sockets: Iterable[Any]) -> Place:
+        """The same, on sockets that come from the process that has opened it; on none for now."""
+        given = tuple(sockets)
+        return replace(self, sockets=given and checked_sockets(given))
+
+    def shared(self, listener: Listener) -> Place:
+        """The same, for one of several who bind by themselves to what a listener holds."""
+        ports = [sock.getsockname()[1] for sock in listener.sockets]
+        return replace(self, port=ports[0], reuse_port=True) if ports else self
 
 
 def _on_unix(path: str, mode: int, only_hold: bool) -> Listener:

@@ -19,7 +19,8 @@ from .adapter import Adapter, Options
 from .factories import Built
 from .libraries import Library, library_for, library_of
 from .listener import Listener
-from .place import checked_place
+from .loan import Loan
+from .place import Place, checked_place
 from .returning import life_of, returning, when_gone
 from .tls import Certificate, check_tls
 
@@ -113,6 +114,8 @@ class ServerPlayer:
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._kept: dict[tuple[Any, str], Listener] = {}
+        self._in_use: list[Certificate] = []
+        self._loan = Loan()
         if self._library is not None:
             self._check(self._library)
 
@@ -122,6 +125,27 @@ class ServerPlayer:
     def backoff(self) -> Iterable[float]:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
+
+    def reload_tls(self) -> None:
+        """Read the files of `tls` again: new connections get what is in them now, the others go on.
+
+        Raises an `OSError` with the files in it if they can't be used; what was in use stays in use then.
+        Raises `ValueError` if `tls` is no pair of files, and `OrchestraError` if the library can't take
+        up a certificate while it serves. Files are read at each start in any case.
+        """
+        if not isinstance(self._tls, tuple):
+            raise ValueError(
+                "reload_tls is about tls=(certfile, keyfile), and there is no tls here"
+                if self._tls is None
+                else "reload_tls is about tls=(certfile, keyfile): load the new certificate into your "
+                "ssl.SSLContext with its load_cert_chain, and new connections will get it"
+            )
+        if self._library is not None and not self._library.renews_tls:
+            raise OrchestraError(
+                f"{self._library.name} reads its certificate when it starts: restart it instead"
+            )
+        for certificate in self._in_use or [Certificate(*self._tls, (), str(self._place))]:
+            certificate.renew()
 
     async def play(self, ctx: Context) -> None:
         """Serve until `ctx` is done, then stop gracefully.
@@ -142,6 +166,62 @@ class ServerPlayer:
         finally:
             if isinstance(app, Built):
                 app.close()
+
+    # Copies in other processes
+
+    async def lend(self) -> tuple[ServerPlayer, list[socket.socket]]:
+        """A copy to be pickled and played in another process, and the sockets that it needs there.
+
+        There it takes them by `borrow`. All copies listen on the same sockets, which are opened by the
+        first and stay open here until each has been given back, so that clients wait rather than fail
+        while a copy comes back. A library that binds by itself gets no sockets: its copies share the
+        port by SO_REUSEPORT, and this process holds it.
+
+        Raises `TypeError` if a copy can't be played elsewhere, and an `OSError` as `play` does.
+        """
+        library = self._library
+        if library is None:
+            raise TypeError(
+                f"{name_of(self._given)} does not say what it builds, which has to be known before "
+                "it goes to another process: give server='grpc' or server='socketserver'"
+            )
+        self._check_picklable()
+        listener = await self._loan.take(lambda: self._place.open(only_hold=library.binds))
+        place = self._place.borrowing(())
+        if library.binds:
+            return self._copy(place.shared(listener)), []
+        return self._copy(place), listener.sockets
+
+    def borrow(self, sockets: Iterable[socket.socket]) -> None:
+        """Listen on these, in the process where this copy plays; nothing to be called without any."""
+        self._place = self._place.borrowing(sockets)
+
+    def give_back(self) -> None:
+        """One who has called `lend` has no more use for its sockets; after the last they are closed."""
+        self._loan.give_back()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._check_picklable()
+        if self._place.sockets:
+            raise TypeError(
+                "sockets belong to their process: a ServerPlayer with some can't be pickled"
+            )
+        return {name: each for name, each in vars(self).items() if name not in _OF_ITS_PROCESS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _kept={}, _in_use=[], _loan=Loan())
+
+    def _copy(self, place: Place) -> ServerPlayer:
+        made = object.__new__(type(self))
+        made.__setstate__(vars(self) | {"_place": place})
+        return made
+
+    def _check_picklable(self) -> None:
+        if isinstance(self._tls, ssl.SSLContext):
+            raise TypeError(
+                "an ssl.SSLContext can't be pickled, so this can't go to another process: "
+                "give tls=(certfile, keyfile)"
+            )
 
     # Who serves
 
@@ -205,6 +285,8 @@ class ServerPlayer:
         task = asyncio.current_task()
         ctx.locate(lambda: adapter.work().in_words("in progress") or _stack.of_task(task))
         serving = False
+        if options.certificate is not None:
+            self._in_use.append(options.certificate)
         try:
             async with ctx.interrupt():
                 await adapter.start(listener.duplicates())
@@ -215,6 +297,8 @@ class ServerPlayer:
             if serving:
                 await self._stop(ctx, adapter, listener)
         finally:
+            if options.certificate is not None:
+                self._in_use.remove(options.certificate)
             await adapter.abort(_time_to_cut(ctx))
 
     def _options(self, library: Library, listener: Listener) -> Options:
@@ -250,6 +334,9 @@ class ServerPlayer:
     def _time_to_drain(self, ctx: Context) -> float:
         left = _left(ctx)
         return min(self._shutdown_timeout, left - min(MOST_MARGIN, left * MARGIN))
+
+
+_OF_ITS_PROCESS: Final = {"_kept", "_in_use", "_loan"}
 
 
 def _checked_bool(name: str, given: Any) -> bool:
