@@ -107,8 +107,10 @@ class HypercornAdapter:
         self._config.keep_alive_max_requests = 0
         self._requests.see_off()
         pause = 0.001
+        begin = loop.time()
         while self._connections:
-            self._requests.give_up_silent(patience)
+            if loop.time() - begin >= patience:
+                self._requests.press(patience)
             for connection in list(self._connections):
                 connection.see_off(patience)
             left = deadline - loop.time()

@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from .. import _stack
 from ..errors import OrchestraError
 from .contained import Contained, contained
+from .event_streams import EventStreams
 
 Message = dict[str, Any]
 
 RESTART: Final = 1012
 """What a websocket is closed with: the service restarts, come back."""
 
-_WHY: Final = "service restart"
-
 
 class Requests:
     """An ASGI application that knows which requests it handles at this moment.
 
-    `see_off` ends what would never end by itself. Websockets get a close frame, streams of events
-    their end; to the application it looks as if the client had left.
+    `see_off` ends what has no end of its own: websockets get a close frame, event streams their end. To
+    the application it looks as if the client had left.
     """
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self._streams = EventStreams(app)
         self._open: set[_Request] = set()
         self._seeing_off = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one request."""
-        made = _Websocket if scope["type"] == "websocket" else _Http
-        request = made(receive, send)
+        request = (_Websocket if scope["type"] == "websocket" else _Request)(receive, send)
         self._open.add(request)
+        if self._seeing_off:
+            request.see_off()
         try:
-            if self._seeing_off:
-                request.see_off()
-            await request.handled_by(self._app, scope)
+            await self._streams(scope, request.receive, request.send)
+        except _Ended:
+            pass
         except (Exception, asyncio.CancelledError):
             raise
         except BaseException as error:
@@ -46,6 +45,7 @@ class Requests:
             raise OrchestraError(f"a handler raised {type(error).__name__}") from error
         finally:
             self._open.discard(request)
+            await request.close()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -56,78 +56,79 @@ class Requests:
         return [request.task for request in self._open]
 
     def where(self) -> list[str]:
-        """Where each of them is."""
-        return [_stack.of_task(request.task) for request in self._open]
+        """Where each handler is."""
+        return [_stack.of_task(task) for task in self.tasks]
 
     def see_off(self) -> None:
-        """End the websockets and the streams of events, those that come later too."""
+        """End the websockets and the event streams, those that come later as well."""
         self._seeing_off = True
+        self._streams.end()
         for request in list(self._open):
             request.see_off()
 
-    def give_up_silent(self, patience: float) -> None:
-        """Tell those that their client has left who owes a part of its request for so many seconds."""
+    def press(self, patience: float) -> None:
+        """End what goes on all the same: event streams, and requests whose client is silent.
+
+        That is a client who owes the rest of its request for so many seconds.
+        """
+        self._streams.press()
         for request in list(self._open):
             if request.waits_for_more_than(patience):
                 request.end()
 
     def cancel(self) -> None:
         """Cancel the handlers."""
-        for request in list(self._open):
-            request.task.cancel()
+        for task in self.tasks:
+            task.cancel()
+
+
+class _Ended(ConnectionAbortedError):
+    """As the standard has it, for an application that sends to a client that has left."""
 
 
 class _Request:
     """One request, between its server and the application."""
 
-    gone: Message
+    gone: Message = {"type": "http.disconnect"}
 
-    def __init__(self, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+    def __init__(self, receive: Any, send: Any) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.task: asyncio.Task[Any] = task
+        self.send = send
         self._receive = receive
-        self._send = send
-        self._loop = task.get_loop()
         self._receiver: asyncio.Task[Any] | None = None  # who waits for a message
+        self._before = 0  # cancellations that it has had already
         self._interrupted = False
-        self._heard = self._loop.time()
+        self._heard = self._now()
         self._more = True  # of its body is to come
         self._ended = False
 
-    async def handled_by(self, app: Any, scope: Any) -> None:
-        try:
-            await app(scope, self.receive, self.send)
-        except _Ended:
-            pass
-
     async def receive(self) -> Message:
         if self._ended:
-            return await self._goodbye()
-        self._receiver = asyncio.current_task()
+            return self.gone
+        receiver = self._receiver = asyncio.current_task()
+        assert receiver is not None
+        self._before = receiver.cancelling()
         try:
             message: Message = await self._receive()
         except asyncio.CancelledError:
-            # Ours, and nobody else's.
-            if not self._interrupted or self._receiver is None or self._receiver.uncancel():
+            # That of somebody else, who meant the handler, goes on its way.
+            if not self._interrupted or receiver.uncancel() > self._before:
                 raise
-            return await self._goodbye()
+            return self.gone
         finally:
             self._receiver = None
-            self._interrupted = False
-        self._heard = self._loop.time()
+        self._heard = self._now()
         self._more = message.get("more_body", False)
         return message
 
-    async def send(self, message: Message) -> None:
-        raise NotImplementedError
-
     def see_off(self) -> None:
-        raise NotImplementedError
+        """Nothing to do: it has an end of its own."""
 
     def waits_for_more_than(self, patience: float) -> bool:
         waits = self._more and self._receiver is not None
-        return waits and self._loop.time() - self._heard >= patience
+        return waits and self._now() - self._heard >= patience
 
     def end(self) -> None:
         """To the application, its client has left."""
@@ -136,91 +137,45 @@ class _Request:
             self._interrupted = True
             self._receiver.cancel()
 
-    async def _goodbye(self) -> Message:
-        return self.gone
+    async def close(self) -> None:
+        """After its handler."""
 
-
-class _Ended(ConnectionAbortedError):
-    """As the standard has it, for an application that sends to a client that has left."""
-
-
-class _Http(_Request):
-    gone: Message = {"type": "http.disconnect"}
-
-    def __init__(self, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
-        super().__init__(receive, send)
-        self._events = False  # streams them
-        self._leaving = False
-        self._answered = False
-
-    async def handled_by(self, app: Any, scope: Any) -> None:
-        await super().handled_by(app, scope)
-        if self._events and self._leaving and not self._answered:
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def send(self, message: Message) -> None:
-        if self._answered and self._leaving:
-            raise _Ended("the server stops")
-        if message["type"] == "http.response.start":
-            self._events = _is_of_events(message)
-        elif message["type"] == "http.response.body":
-            if self._events and self._leaving:
-                message = {**message, "more_body": False}
-            self._answered = not message.get("more_body", False)
-        await self._send(message)
-        if self._leaving:
-            self.see_off()
-
-    def see_off(self) -> None:
-        self._leaving = True
-        if self._events:
-            self.end()
+    def _now(self) -> float:
+        return self.task.get_loop().time()
 
 
 class _Websocket(_Request):
-    gone: Message = {"type": "websocket.disconnect", "code": RESTART, "reason": _WHY}
+    gone: Message = {"type": "websocket.disconnect", "code": RESTART, "reason": "service restart"}
 
-    def __init__(self, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
-        super().__init__(receive, send)
-        self._more = False
-        self._closing: Contained | None = None
+    def __init__(self, receive: Any, send: Any) -> None:
+        super().__init__(receive, self._pass)
+        self._send = send
         self._closed = False
+        self._closing: Contained | None = None
 
-    async def handled_by(self, app: Any, scope: Any) -> None:
-        try:
-            await super().handled_by(app, scope)
-            await self._goodbye()
-        finally:
-            if self._closing is not None:
-                self._closing.cancel()
-
-    async def send(self, message: Message) -> None:
+    async def _pass(self, message: Message) -> None:
         if self._ended:
             raise _Ended("the server stops")
         self._closed = self._closed or message["type"] == "websocket.close"
         await self._send(message)
 
     def see_off(self) -> None:
-        if self._ended:
+        if self._ended or self._closed:
             return
         self.end()
-        if not self._closed:
-            closing = {"type": "websocket.close", "code": RESTART, "reason": _WHY}
-            self._closing = contained(lambda: _awaited(self._send(closing)), "closes a websocket")
+        self._closing = contained(self._say_goodbye, "closes a websocket")
 
-    async def _goodbye(self) -> Message:
-        if self._closing is not None:
+    async def _say_goodbye(self) -> None:
+        await self._send({**self.gone, "type": "websocket.close"})
+
+    def waits_for_more_than(self, patience: float) -> bool:
+        return False
+
+    async def close(self) -> None:
+        # The server takes the end of the handler for that of the connection.
+        if self._closing is None:
+            return
+        try:
             await asyncio.wait({self._closing})
-        return self.gone
-
-
-async def _awaited(work: Awaitable[object]) -> None:
-    await work
-
-
-def _is_of_events(start: Message) -> bool:
-    headers = start.get("headers", ())
-    return any(
-        bytes(name).lower() == b"content-type" and bytes(value).startswith(b"text/event-stream")
-        for name, value in headers
-    )
+        finally:
+            self._closing.cancel()

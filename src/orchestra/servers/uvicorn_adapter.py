@@ -140,9 +140,12 @@ class UvicornAdapter:
 
     def work(self) -> Work:
         """The requests in flight, and the application's start or end."""
-        at = [_stack.of_task(task) for task in self._state.tasks if not task.done()]
         waiting = ["in an answer that the client does not take"] * untaken(self._state.connections)
-        return Work((*at, *waiting), self._lifespan.where())
+        return Work((*self._where(), *waiting), self._lifespan.where())
+
+    def _where(self) -> list[str]:
+        """Where each handler is."""
+        return [_stack.of_task(task) for task in self._state.tasks if not task.done()]
 
     def _refusing(self, protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
         """The protocol, that serves nobody any more once the run is over.
