@@ -65,9 +65,18 @@ class GranianAdapter:
 
     def _scheduler(self) -> Any:
         log_format = DEFAULT_ACCESSLOG_FMT if self._options.access_log else None
-        call = _callback_wrapper(self._requests, {}, self._lifespan.state, log_format)
+        call = _callback_wrapper(self._handle, {}, self._lifespan.state, log_format)
         loop = asyncio.get_running_loop()
         return _new_cbscheduler(loop, _future_watcher_wrapper(call), impl_asyncio=True)
+
+    async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
+        def send_with_headers(message: Any) -> Any:
+            if message["type"].endswith("response.start"):
+                # Granian refuses one without, which the standard allows.
+                message = {"headers": (), **message}
+            return send(message)
+
+        await self._requests(scope, receive, send_with_headers)
 
     async def wait(self) -> None:
         """Until the application fails, or the threads of granian do."""
@@ -92,8 +101,10 @@ class GranianAdapter:
         patience = min(PATIENCE, timeout / 4)
         self._stop_listening()
         await asyncio.sleep(min(LAST_LOOK, patience))
-        self._end_workers()
         self._requests.see_off()
+        # A worker that is told to end sends no close frames any more.
+        await self._requests.seen_off(patience)
+        self._end_workers()
         begin, pause = loop.time(), 0.001
         while not all(worker.ended.done() for worker in self._workers):
             if loop.time() - begin >= patience:

@@ -6,6 +6,7 @@ import array
 import asyncio
 import os
 import socket
+import stat
 import struct
 import sys
 from collections.abc import Iterator
@@ -57,10 +58,8 @@ class Connections:
         if not self._at:
             return
         for name in os.listdir(_FDS) if os.path.isdir(_FDS) else ():
-            try:
-                # A duplicate: by now, the number may belong to something else.
-                sock = socket.socket(fileno=os.dup(int(name)))
-            except OSError:
+            sock = _socket_at(int(name))
+            if sock is None:
                 continue
             with sock, suppress(OSError):
                 if self._is_one(sock):
@@ -71,6 +70,21 @@ class Connections:
             return False
         name: Any = sock.getsockname()
         return any(_same(sock.family, name, *at) for at in self._at)
+
+
+def _socket_at(fd: int) -> socket.socket | None:
+    """A duplicate of a socket, since the number may belong to something else in a moment."""
+    try:
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            return None
+        copy = os.dup(fd)
+    except OSError:
+        return None
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        return None
 
 
 def _same(family: int, name: Any, at_family: int, at: Any) -> bool:

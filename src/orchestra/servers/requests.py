@@ -66,6 +66,12 @@ class Requests:
         for request in list(self._open):
             request.see_off()
 
+    async def seen_off(self, timeout: float) -> None:
+        """Until the close frames have been sent, for so many seconds at the most."""
+        closing = [request.closing for request in self._open if request.closing is not None]
+        if closing:
+            await asyncio.wait(closing, timeout=timeout)
+
     def press(self, patience: float) -> None:
         """End what goes on all the same: event streams, and requests whose client is silent.
 
@@ -103,6 +109,7 @@ class _Request:
         self._heard = self._now()
         self._more = True  # of its body is to come
         self._ended = False
+        self.closing: Contained | None = None  # a websocket
 
     async def receive(self) -> Message:
         if self._ended:
@@ -138,7 +145,13 @@ class _Request:
             self._receiver.cancel()
 
     async def close(self) -> None:
-        """After its handler."""
+        """After its handler: the server takes the end of that for the end of the connection."""
+        if self.closing is None:
+            return
+        try:
+            await asyncio.wait({self.closing})
+        finally:
+            self.closing.cancel()
 
     def _now(self) -> float:
         return self.task.get_loop().time()
@@ -151,7 +164,6 @@ class _Websocket(_Request):
         super().__init__(receive, self._pass)
         self._send = send
         self._closed = False
-        self._closing: Contained | None = None
 
     async def _pass(self, message: Message) -> None:
         if self._ended:
@@ -163,19 +175,10 @@ class _Websocket(_Request):
         if self._ended or self._closed:
             return
         self.end()
-        self._closing = contained(self._say_goodbye, "closes a websocket")
+        self.closing = contained(self._say_goodbye, "closes a websocket")
 
     async def _say_goodbye(self) -> None:
         await self._send({**self.gone, "type": "websocket.close"})
 
     def waits_for_more_than(self, patience: float) -> bool:
         return False
-
-    async def close(self) -> None:
-        # The server takes the end of the handler for that of the connection.
-        if self._closing is None:
-            return
-        try:
-            await asyncio.wait({self._closing})
-        finally:
-            self._closing.cancel()
