@@ -65,9 +65,9 @@ class GranianAdapter:
 
     def _scheduler(self) -> Any:
         log_format = DEFAULT_ACCESSLOG_FMT if self._options.access_log else None
-        call = _callback_wrapper(self._handle, {}, self._lifespan.state, log_format)
+        call = _callback_wrapper(self._handle, {}, self._lifespan.state, log_format)  # type: ignore[no-untyped-call]
         loop = asyncio.get_running_loop()
-        return _new_cbscheduler(loop, _future_watcher_wrapper(call), impl_asyncio=True)
+        return _new_cbscheduler(loop, _future_watcher_wrapper(call), impl_asyncio=True)  # type: ignore[no-untyped-call]
 
     async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
         def send_with_headers(message: Any) -> Any:
@@ -179,7 +179,7 @@ class _Worker:
         self._is = _identity(self._fd)
         # Where it is to be told how many may wait, it asks the system to listen once more.
         told = (BACKLOG,) if sys.platform.startswith(("linux", "freebsd")) else ()
-        holder = SocketHolder(self._fd, uds, *told)
+        holder = SocketHolder(self._fd, uds, *told)  # type: ignore[call-arg]
         worker = ASGIWorker(*_arguments(number, holder, options))
         serve = worker.serve_async_uds if uds else worker.serve_async  # type: ignore[attr-defined]
         serve(scheduler, loop, self._signal)
@@ -212,10 +212,10 @@ def _arguments(number: int, holder: Any, options: Options) -> tuple[Any, ...]:
     certificate = options.certificate
     files = (None, None)
     if certificate is not None:
-        files = (os.fspath(certificate.certfile), os.fspath(certificate.keyfile))
+        files = (os.fspath(certificate.certfile), os.fspath(certificate.keyfile))  # type: ignore[assignment]
     threads = (1, 1, 1, 30)  # of its own, to block in, for Python, idle for so many seconds
     http = ("auto", HTTP1Settings(), HTTP2Settings(), True)  # and websockets
-    tls = (certificate is not None, *files, None, _TLS, None, [], False)
+    tls = (certificate is not None, *files, None, _TLS, None, [], False)  # type: ignore[var-annotated]
     return (
         number,
         (None, holder),

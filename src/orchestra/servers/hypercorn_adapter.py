@@ -80,7 +80,7 @@ class HypercornAdapter:
             # client pleases.
             return
         await TCPServer(
-            _Counting(self._requests, connection),
+            _Counting(self._requests, connection),  # type: ignore[arg-type]
             asyncio.get_running_loop(),
             self._config,
             connection.context,
@@ -171,7 +171,7 @@ class _Counting(ASGIWrapper):
     """The application as hypercorn calls it, that counts the requests of a connection."""
 
     def __init__(self, requests: Requests, connection: Connection) -> None:
-        super().__init__(requests)  # type: ignore[arg-type]
+        super().__init__(requests)
         self._connection = connection
 
     async def __call__(self, *args: Any) -> None:
@@ -182,6 +182,6 @@ class _Counting(ASGIWrapper):
 class _Logger(Logger):
     """Hypercorn's, that puts no line about a request together that nobody reads."""
 
-    async def access(self, *args: Any) -> None:
+    async def access(self, *args: Any) -> None:  # type: ignore[override]
         if self.access_logger is not None and self.access_logger.isEnabledFor(logging.INFO):
             await super().access(*args)

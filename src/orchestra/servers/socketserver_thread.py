@@ -244,7 +244,7 @@ def _check(server: Any) -> None:
         raise TypeError(
             f"the function has built {server!r}, which is no socketserver.BaseServer with a socket"
         )
-    if server.socket.type != socket.SOCK_STREAM:
+    if server.socket.type != socket.SOCK_STREAM:  # type: ignore[attr-defined]
         raise TypeError(f"{server!r} takes datagrams, and not connections")
     if hasattr(server, "collect_children"):
         raise TypeError(

@@ -114,7 +114,8 @@ class _Service:
 
     def _take_environment(self, value: Any) -> None:
         if isinstance(value, list):
-            pairs = dict(_text(one).partition("=")[::2] for one in value)
+            texts = [_text(one).partition("=") for one in value]
+            pairs = {key: one for key, _, one in texts}
         else:
             pairs = {str(key): "" if one is None else str(one) for key, one in value.items()}
         self._made["env"] = {
