@@ -186,7 +186,7 @@ def _credentials(certificate: Certificate) -> grpc.ServerCredentials:
         return grpc.ssl_server_certificate_configuration([pair])
 
     first = newest()
-    return grpc.dynamic_ssl_server_credentials(first, newest, require_client_authentication=False)  # type: ignore[arg-type]
+    return grpc.dynamic_ssl_server_credentials(first, newest, require_client_authentication=False)  # pyright: ignore
 
 
 def _loop_of(server: Any) -> asyncio.Task[Any] | None:

@@ -182,6 +182,6 @@ class _Counting(ASGIWrapper):
 class _Logger(Logger):
     """Hypercorn's, that puts no line about a request together that nobody reads."""
 
-    async def access(self, *args: Any) -> None:  # type: ignore[override]
+    async def access(self, *args: Any) -> None:  # pyright: ignore
         if self.access_logger is not None and self.access_logger.isEnabledFor(logging.INFO):
             await super().access(*args)
