@@ -21,7 +21,8 @@ class Library:
     - `schemes`: what its addresses begin with, without TLS and with it.
     - `takes_context`: that it can serve with an `ssl.SSLContext`, and not only with files.
     - `renews_tls`: that new connections get a certificate that has been renewed while it serves.
-    - `binds`: that it takes no sockets, and binds by itself, together with us; see `shared_port`.
+    - `binds`: that it takes no sockets, and has to bind by itself. It gets sockets that hold the
+      address and do not listen; see `Adapter.start`.
     """
 
     name: str
@@ -87,8 +88,7 @@ LIBRARIES: Final = (
         "grpc",
         ("grpc",),
         ".grpc_adapter:GrpcAdapter",
-        ("h2",),
-        ("grpc", "grpcs"),
+        schemes=("grpc", "grpcs"),
         takes_context=False,
         binds=True,
     ),
