@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import orchestra
 from orchestra import (
     AlreadyPlayingError,
+    CommandFailedError,
     ConductorError,
     OrchestraError,
     PermanentError,
@@ -30,6 +31,10 @@ class Coded(Exception):
     def __init__(self, code: int, *, detail: str = "") -> None:
         super().__init__(code)
         self.detail = detail
+
+
+def command_failed() -> CommandFailedError:
+    return CommandFailedError("db", -11, "a hint", ["one", "two"])
 
 
 def two() -> ConductorError:
@@ -306,3 +311,23 @@ def test_nothing_is_no_error() -> None:
 def test_an_unknown_name_is_told_the_nearest(name: str, known: Any, hint: str) -> None:
     """The hint is the name most like it, or else the names that there are."""
     assert nearest(name, known) == hint
+
+
+# Commands
+
+
+def test_a_failed_command_says_how() -> None:
+    """By its code, or by the name of a signal, if that has one."""
+    assert str(CommandFailedError("db", 3)) == "db exited with code 3"
+    assert str(command_failed()) == "db was killed by SIGSEGV (a hint)"
+    assert command_failed().__notes__ == ["its last lines:\n  one\n  two"]
+    assert CommandFailedError("db", -35).signal == "signal 35"
+
+
+def test_a_failed_command_survives_a_pickle() -> None:
+    """With all that it says, and all notes once."""
+    error = command_failed()
+    error.add_note("another")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), vars(again)) == (str(error), vars(error))
+    assert copy.copy(error).lines == ("one", "two")

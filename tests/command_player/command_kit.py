@@ -56,6 +56,11 @@ def beside(parent: int | None = None) -> list[int]:
     ]
 
 
+def parent_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
 def read(path: str) -> str:
     try:
         with open(path) as file:

@@ -108,6 +108,17 @@ assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
 # A minder
 
 
+def test_a_minder_tells_why_its_command_did_not_start() -> None:
+    """And ends, as its fork has."""
+    scripted("""
+line = Line()
+line.tell("start", order("/no/such/command"))
+told = line.heard()
+assert told[0] == ("refused", "exec", errno.ENOENT), told
+assert line.code() == 0
+""")
+
+
 @needs_linux
 def test_a_minder_whose_line_is_cut_kills() -> None:
     """It ends when there is nothing left of its command."""
@@ -294,6 +305,15 @@ ours.close()
 assert not launcher.take()
 theirs.close()
 assert not launcher.take()
+""")
+
+
+def test_a_launcher_may_know_the_program_by_its_line_alone() -> None:
+    """Where the system can't tell of its end."""
+    scripted("""
+ours, theirs = socket.socketpair()
+ours.close()
+beside.Launcher(theirs, -1).serve()
 """)
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import math
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_kit import Lines, Playing, python, running, sh, tag, until
+from command_kit import Lines, Playing, needs_linux, parent_of, python, running, sh, tag, until
 
 from orchestra import (
     CommandPlayer,
@@ -117,6 +118,25 @@ async def test_a_probe_that_can_not_be_run() -> None:
     assert isinstance(error, StopTimeoutError)
     assert "is not ready yet: command('no-such-command'): FileNotFoundError" in error.stuck["a"]
     await until(lambda: len(asyncio.all_tasks()) == 1)
+
+
+@needs_linux
+async def test_a_probe_whose_minder_was_killed() -> None:
+    """That look has failed; the next one is another."""
+    mark = tag()
+    player = CommandPlayer(
+        sh("exec sleep 100"), ready=command(["sleep", mark], timeout=60, interval=60)
+    )
+    conductor = Conductor({"a": player})
+    async with asyncio.TaskGroup() as group:
+        ctx = Context()
+        task = group.create_task(conductor.play(ctx))
+        (pid,) = await until(lambda: running(f"sleep\0{mark}"))
+        os.kill(parent_of(pid), signal.SIGKILL)
+        life = conductor._group and conductor._group.lives["a"]
+        await until(lambda: life and "the process that minds sleep has ended" in life.where())
+        ctx.cancel()
+        await task
 
 
 async def test_one_that_is_not_ready_in_time() -> None:

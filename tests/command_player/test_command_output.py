@@ -98,6 +98,12 @@ def test_long_lines_in_every_position(before: int) -> None:
     assert all("�" not in piece for piece in pieces)
 
 
+def test_a_long_line_whose_end_comes_late() -> None:
+    """It is split as well, where it gets too long with its last part."""
+    pieces = written(b"a" * 60000, b"b" * 10000 + b"\nc\n")
+    assert [len(piece) for piece in pieces] == [LONGEST, 70000 - LONGEST, 1]
+
+
 def test_lines_that_come_in_parts() -> None:
     """It does not matter in which portions it comes."""
     text = "one\nzwölf\n\nthree".encode()
@@ -226,6 +232,18 @@ async def test_lines_that_wait_are_told_at_the_end() -> None:
     output.close()
     await asyncio.sleep(0.01)
     assert len(lines.lines) == 500
+
+
+async def test_what_is_in_the_pipe_is_taken_at_the_end() -> None:
+    """Also where the loop had no turn to read it."""
+    lines = Lines()
+    output = Output(lines, "a")
+    fd = output.pipe("stdout")
+    output._streams[0]._read()  # nothing has come
+    os.write(fd, b"one\ntwo")
+    output.close()
+    assert lines.lines == ["one", "two"]
+    os.close(fd)
 
 
 async def test_nobody_waits_for_a_slow_logger_when_it_is_cut_off() -> None:

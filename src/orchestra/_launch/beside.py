@@ -242,7 +242,7 @@ class Minder:
                     self._hear_fork()
                 elif fd == self._program:
                     self._give_up(fd)
-                elif fd == self._line.fileno():
+                else:
                     self._hear_program()
         if self._pid:
             left = self._kill_rest()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Final
@@ -169,8 +169,8 @@ class CommandRun:
     def _time_to_stop(self, is_ill: bool) -> float:
         left = self._ctx.remaining()
         if left is None:
-            left = TIME_FOR_THE_ILL if is_ill and self._terms.stop_timeout is None else float("inf")
-        own = left - min(MOST_MARGIN, left * MARGIN) if left != float("inf") else left
+            left = TIME_FOR_THE_ILL if is_ill and self._terms.stop_timeout is None else math.inf
+        own = left - min(MOST_MARGIN, left * MARGIN)
         return own if self._terms.stop_timeout is None else min(own, self._terms.stop_timeout)
 
     # When it has ended
@@ -227,8 +227,9 @@ def hint_for(code: int, memory: int) -> str:
 
 async def _within(limit: float, waiting: Awaitable[None]) -> bool:
     """Wait so long; whether it has come."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(None if limit == float("inf") else limit):
-            await waiting
-            return True
-    return False
+    task = asyncio.ensure_future(waiting)
+    try:
+        await asyncio.wait({task}, timeout=None if limit == math.inf else limit)
+        return task.done()
+    finally:
+        task.cancel()

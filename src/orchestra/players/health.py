@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ async def until_ill(
 
 async def look(probe: Probe, check: Check) -> str | None:
     """Look once: what is wrong, or None if all is well."""
-    limit = asyncio.timeout(None if probe.timeout == float("inf") else probe.timeout)
+    limit = asyncio.timeout(None if probe.timeout == math.inf else probe.timeout)
     try:
         async with limit:
             await check()
