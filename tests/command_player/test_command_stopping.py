@@ -8,6 +8,7 @@ import pytest
 from command_kit import Playing, needs_linux, python, running, sh, tag, until
 
 from orchestra import CommandFailedError, CommandPlayer, ConductorError, Context, StopTimeoutError
+from orchestra.players import command_run
 
 pytestmark = pytest.mark.real_time
 
@@ -122,8 +123,9 @@ async def test_one_that_is_stopped_while_it_can_not_start() -> None:
             pass
 
 
-async def test_one_that_hears_of_the_stop_first() -> None:
+async def test_one_that_hears_of_the_stop_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who tells all processes at once, as systemd does, tells the command as well: that is clean."""
+    monkeypatch.setattr(command_run, "MOMENT", 20)
     async with Playing(sh("exec sleep 100")) as play:
         os.kill(play.pid, signal.SIGTERM)
         await until(lambda: not os.path.exists(f"/proc/{play.pid}/exe"))
