@@ -496,3 +496,34 @@ def test_the_names_are_looked_up_once_per_factory(monkeypatch: pytest.MonkeyPatc
     for _ in range(5):
         default_logger().info("a line")
     assert len(calls) == 1
+
+
+# What a player has to tell itself
+
+
+@pytest.mark.virtual_time
+async def test_a_player_has_the_logger_of_its_conductor() -> None:
+    """The nearest one above: that of its group, or of the group around that."""
+    logger = Recording()
+    found: list[object] = []
+
+    async def tells(ctx: Context) -> None:
+        found.append(ctx.logger)
+        found.append(ctx.child().logger)
+
+    inner = Conductor({"b": tells})
+    await Conductor({"a": tells, "inner": inner}, logger=logger).play(Context())
+    assert found == [logger] * 4
+
+
+@pytest.mark.virtual_time
+async def test_a_context_of_no_player_has_the_default_logger() -> None:
+    """Also while something plays over it."""
+    ctx = Context()
+    found = [ctx.logger]
+
+    async def player() -> None:
+        found.append(ctx.logger)
+
+    await Conductor({"a": player}, logger=Recording()).play(ctx)
+    assert found == [default_logger()] * 2

@@ -239,7 +239,8 @@ async def test_where_it_is_shows_in_the_error() -> None:
     ctx, logger = Context(), Lines()
     conductor = Conductor({"a": player}, timeout=0, logger=logger)
     task = asyncio.create_task(conductor.play(ctx))
-    await until(lambda: "up" in logger.lines)
+    life = await until(lambda: conductor._group and conductor._group.lives["a"])
+    await until(lambda: "up" in logger.lines and "not ready" in life.where())
     ctx.cancel()
     with pytest.raises(ConductorError) as caught:
         await task

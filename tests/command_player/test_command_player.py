@@ -1,6 +1,7 @@
 """A command is a player: how it starts, what is around it, and how its end is judged."""
 
 import asyncio
+import io
 import signal
 import sys
 from dataclasses import replace
@@ -384,6 +385,7 @@ class NotAProbe: ...
         ({"user": -1}, "user must be a name, or a number from 0 to 4294967294, not -1"),
         ({"group": 2**32}, "group must be a name, or a number from 0 to 4294967294"),
         ({"user": 1.5}, "user must be a name or a number, not 1.5"),
+        ({"stdin": io.BytesIO()}, "stdin is a string, bytes or an open file, not <_io.BytesIO"),
         ({"stdin": 5}, "stdin is a string, bytes or an open file, not 5"),
         ({"clean_codes": 0}, "clean_codes must be several numbers"),
         ({"clean_codes": ["0"]}, "an exit code is a number, not '0'"),

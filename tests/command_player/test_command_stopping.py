@@ -8,6 +8,7 @@ import pytest
 from command_kit import Playing, needs_linux, python, running, sh, tag, until
 
 from orchestra import CommandFailedError, CommandPlayer, ConductorError, Context, StopTimeoutError
+from orchestra.players import command_run
 
 pytestmark = pytest.mark.real_time
 
@@ -106,6 +107,29 @@ async def test_it_may_be_cut_off_at_any_moment_of_its_start() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await until(lambda: not running(mark))
+
+
+async def test_one_that_is_stopped_while_it_can_not_start() -> None:
+    """The error is still that it is not there."""
+    for turns in range(0, 40, 2):
+        ctx = Context()
+        task = asyncio.create_task(CommandPlayer("no-such-command").play(ctx))
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        ctx.cancel(within=20)
+        try:
+            await task
+        except FileNotFoundError:
+            pass
+
+
+async def test_one_that_hears_of_the_stop_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who tells all processes at once, as systemd does, tells the command as well: that is clean."""
+    monkeypatch.setattr(command_run, "MOMENT", 20)
+    async with Playing(sh("exec sleep 100")) as play:
+        os.kill(play.pid, signal.SIGTERM)
+        await until(lambda: not os.path.exists(f"/proc/{play.pid}/exe"))
+        assert await play.stop() is None
 
 
 # Its group
@@ -226,7 +250,10 @@ async def test_a_group_without_time_cuts_it_off() -> None:
         error = timeout_in(await play.stop())
     assert error.left == ("a",)
     assert f"process {play.status.details['pid']} (" in error.stuck["a"]
+    assert not error.stuck["a"].endswith("was killed")
+    # It is abandoned, since to kill it takes some time, which it has not.
     await until(lambda: not running(mark))
+    await until(lambda: len(asyncio.all_tasks()) == 1)
 
 
 async def test_it_is_cut_off_by_a_cancellation() -> None:

@@ -29,7 +29,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 HEADER = 4
@@ -129,6 +129,18 @@ def kill(pid: int) -> bool:
     return True
 
 
+def leave_nothing(waker: Waker, reap: Callable[[], bool]) -> list[int]:
+    """Kill all below this process; the pids of those that it may not kill."""
+    # Whoever is killed leaves its children to this process: until there are none.
+    while reap():
+        rest = own_children()
+        left = [pid for pid in rest if not kill(pid)]
+        if len(left) == len(rest):
+            return left
+        waker.wait(RECHECK)
+    return []
+
+
 # The launcher
 
 
@@ -159,6 +171,7 @@ class Launcher:
         while self._minders:
             self._waker.wait(1.0)
             self.reap()
+        leave_nothing(self._waker, self.reap)
 
     def take(self) -> bool:
         """Take in one command; False if there will be no more."""
@@ -187,14 +200,20 @@ class Launcher:
         line, *stdio = fds
         mind(socket.socket(fileno=line), stdio, self._program)
 
-    def reap(self) -> None:
-        """Take note of the minders that have ended, and kill what one has left that was killed."""
+    def reap(self) -> bool:
+        """Take note of the minders that have ended, and kill what one has left that was killed.
+
+        False if there are no children any more.
+        """
         self._waker.drain()
-        with contextlib.suppress(ChildProcessError):
+        try:
             while pid := os.waitpid(-1, os.WNOHANG)[0]:
                 self._minders.discard(pid)
+        except ChildProcessError:
+            return False
         for orphan in own_children() - self._minders:
             kill(orphan)
+        return True
 
 
 # The minder
@@ -360,14 +379,7 @@ class Minder:
         """Kill all that has come of the command; the pids of those that this may not kill."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, signal.SIGKILL)
-        # Whoever is killed leaves its children to this process: until there are none.
-        while self.reap():
-            rest = own_children()
-            left = [pid for pid in rest if not kill(pid)]
-            if len(left) == len(rest):
-                return left
-            self._waker.wait(RECHECK)
-        return []
+        return leave_nothing(self._waker, self.reap)
 
 
 # The command

@@ -33,6 +33,10 @@ TIME_FOR_THE_ILL: Final = 5.0
 """Seconds that a command has to stop in when a probe failed, where nobody has set another limit."""
 
 
+MOMENT: Final = 0.2
+"""Seconds within which the program is asked to stop as well, if it was a stop that ended a command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a command player was told beside its command."""
@@ -80,7 +84,7 @@ class CommandRun:
         if ill is not None:
             note_lines(ill, self._output.lines)
             raise ill
-        self._judge(process)
+        await self._judge(process)
 
     def _where(self, process: Process | None) -> str:
         pid = "" if process is None or process.pid is None else f" {process.pid}"
@@ -175,10 +179,14 @@ class CommandRun:
 
     # When it has ended
 
-    def _judge(self, process: Process) -> None:
+    async def _judge(self, process: Process) -> None:
+        await process.until_started(self._order)  # it may have been refused while it was stopped
         code, name = process.exit_code, self._order.name
         if code is None:
             raise process.lost()
+        if not self._asked and ends_as_asked(code, self._terms):
+            # A service manager may tell all processes at once, and this one was faster.
+            self._asked = not await self._ctx.sleep(MOMENT)
         if process.end is not None and process.end.left:
             pids = ", ".join(map(str, process.end.left))
             self._ctx.logger.error(
@@ -211,10 +219,12 @@ class _Watched:
 
 def is_clean(code: int, terms: Terms, *, asked: bool) -> bool:
     """Whether a command that ends like this has done well."""
-    if code in terms.clean_codes:
-        return True
-    # A program that was asked to stop may leave the end to the signal, or say the same with a code.
-    return asked and code in (-terms.stop_signal, 128 + terms.stop_signal)
+    return code in terms.clean_codes or (asked and ends_as_asked(code, terms))
+
+
+def ends_as_asked(code: int, terms: Terms) -> bool:
+    """Whether it left the end to the stop signal, or says the same with a code."""
+    return code in (-terms.stop_signal, 128 + terms.stop_signal)
 
 
 def hint_for(code: int, memory: int) -> str:

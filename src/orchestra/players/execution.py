@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import IO, Any
 
 from .._launch.launcher import Launcher
@@ -22,7 +22,8 @@ def checked_stdin(stdin: Any) -> Input:
         return stdin
     if isinstance(stdin, (bytearray, memoryview)):
         return bytes(stdin)
-    if callable(getattr(stdin, "fileno", None)):
+    with suppress(AttributeError, OSError, ValueError):
+        stdin.fileno()
         return stdin  # type: ignore[no-any-return]
     raise TypeError(f"stdin is a string, bytes or an open file, not {stdin!r}")
 
