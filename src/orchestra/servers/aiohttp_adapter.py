@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from socket import socket
-from typing import Any, Final
+from typing import Any
 
 from ..log import report
 from .adapter import Options, Work
@@ -20,15 +20,12 @@ from .asyncio_servers import AsyncioServers
 from .contained import all_done
 from .patience import Patience, until
 
-STREAMS: Final = 0.3
-"""The share of the time to stop after which streams of events are ended; they may never end by themselves."""
-
 
 class AiohttpAdapter:
     """One run of an aiohttp application, or of one made by a function; see `Adapter`.
 
     On a stop, after `on_shutdown`, websockets that are still open are closed with 1001, "going away".
-    Answers of the type `text/event-stream` may go on for a third of the time, and are then brought to
+    Answers of the type `text/event-stream` that do not end by themselves in half a second are brought to
     a proper end: their handlers are cancelled. `on_cleanup` comes when no request is left.
     """
 
@@ -61,8 +58,7 @@ class AiohttpAdapter:
 
     async def drain(self, timeout: float) -> bool:
         """Stop gracefully; True if that is done within `timeout` seconds."""
-        begin = asyncio.get_running_loop().time()
-        deadline = begin + timeout
+        deadline = asyncio.get_running_loop().time() + timeout
         self._requests.draining = True
         await self._servers.stop_listening()
         self._life.shut_down()
@@ -71,7 +67,7 @@ class AiohttpAdapter:
         def look() -> bool:
             if self._life.has_shut_down:
                 # Only then, since it may have a goodbye of its own.
-                self._requests.end_streams(patience, begin + timeout * STREAMS)
+                self._requests.end_streams(patience)
             return self._requests.see_off(patience) and self._life.has_shut_down
 
         if not await until(look, deadline):

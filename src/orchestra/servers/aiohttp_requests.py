@@ -91,12 +91,19 @@ class Requests:
 
     # Seeing off
 
-    def end_streams(self, patience: Patience, latest: float) -> None:
-        """Close websockets, and end the streams of events that have not ended by themselves by then."""
-        late = asyncio.get_running_loop().time() >= latest
+    def end_streams(self, patience: Patience) -> None:
+        """Close websockets, and end streams of events, each once."""
         for task, response in list(self._streams.items()):
-            if task not in self._told:
-                self._end_stream(task, response, patience, late)
+            socket = response if isinstance(response, web.WebSocketResponse) else None
+            # A handler that does not wait for its client may be about to answer, or to end by itself.
+            waits = socket is not None and getattr(socket, "_waiting", True)
+            if task in self._told or not (waits or patience.is_over(task)):
+                continue
+            self._told.add(task)
+            if socket is None:
+                task.cancel()
+            else:
+                self._close(task, socket)
 
     def see_off(self, patience: Patience) -> bool:
         """See to each connection once, to be called again until none is left; whether that is so."""
@@ -131,18 +138,6 @@ class Requests:
     def _forget(self, task: Task) -> None:
         self._streams.pop(task, None)
         self._told.discard(task)
-
-    def _end_stream(
-        self, task: Task, response: web.StreamResponse, patience: Patience, late: bool
-    ) -> None:
-        if not isinstance(response, web.WebSocketResponse):
-            if late:
-                self._told.add(task)
-                task.cancel()
-        # A handler that does not wait for its client may be about to answer.
-        elif getattr(response, "_waiting", True) or patience.is_over(task):
-            self._told.add(task)
-            self._close(task, response)
 
     def _ended_stream(self) -> web.StreamResponse | None:
         """The stream of the current task, if that has been cancelled to end it; None otherwise."""

@@ -202,4 +202,5 @@ class _Quiet(logging.LoggerAdapter[Any]):
     """Does not tell of each connection."""
 
     def isEnabledFor(self, level: int) -> bool:
+        """Whether records of this level are written."""
         return level != logging.INFO and super().isEnabledFor(level)

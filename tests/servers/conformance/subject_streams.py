@@ -17,9 +17,9 @@ class Streams(Subject):
     name = "asyncio"
     half_sent = (b"", b"hel")
     lacks: ClassVar[dict[str, str]] = {
-        "failing start": "a callback has no start and no end",
-        "hanging start": "a callback has no start and no end",
-        "lifespan": "a callback has no start and no end",
+        "failing start": "a function has no start and no end",
+        "hanging start": "a function has no start and no end",
+        "lifespan": "a function has no start and no end",
         "websockets": "it is bare streams",
         "event streams": "it is bare streams",
         "access log": "asyncio logs no requests",

@@ -21,9 +21,9 @@ class Websockets(Subject):
     half_sent = (b"", b"GE", b"GET / HTTP/1.1\r\nHost: x\r\n")
     access_logger = "websockets.server"
     lacks: ClassVar[dict[str, str]] = {
-        "failing start": "a handler has no start and no end",
-        "hanging start": "a handler has no start and no end",
-        "lifespan": "a handler has no start and no end",
+        "failing start": "a function has no start and no end",
+        "hanging start": "a function has no start and no end",
+        "lifespan": "a function has no start and no end",
         "event streams": "there is nothing but websockets",
         "access log": "connections are logged, and not what is said; `access_log=False` switches that off",
     }
