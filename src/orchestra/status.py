@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Final, SupportsIndex, overload
 
 
@@ -103,7 +104,7 @@ class PlayerStatus:
             yield from player.walk()
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as values that `json.dumps` takes; details that are no such values as text."""
+        """The same as values that JSON has; details that are no such values as text."""
         return {
             "name": self.name,
             "path": self.path,
@@ -167,6 +168,8 @@ def in_short(value: object) -> str:
 
 
 def _plain(value: object) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no such numbers
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, Mapping):
