@@ -192,13 +192,15 @@ def test_details_that_json_has_no_word_for_become_text() -> None:
         "nested": {1: (2, None), "set": {3}, "frozen": frozenset([State.READY])},
         "plain": [True, 1.5, "text"],
         "bytes": b"x",
+        "numbers": [float("inf"), float("nan")],
     }
-    made = json.loads(json.dumps(status(details=details).to_dict()))["details"]
+    made = json.loads(json.dumps(status(details=details).to_dict(), allow_nan=False))["details"]
     assert made == {
         "since": "2000-01-01",
         "nested": {"1": [2, None], "set": [3], "frozen": ["ready"]},
         "plain": [True, 1.5, "text"],
         "bytes": "b'x'",
+        "numbers": ["inf", "nan"],
     }
 
 

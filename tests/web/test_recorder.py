@@ -15,7 +15,8 @@ from groups import Show, show, turns
 from orchestra import Conductor, Context, Failed, Logger, Started, Stopping
 from orchestra.testing import FakePlayer, Take, ends, fails, plays
 from orchestra.web import recorder as module
-from orchestra.web.recorder import EventRecord, LogLine, Recorder, Slice
+from orchestra.web.entries import EventRecord, LogLine
+from orchestra.web.recorder import Recorder, Slice
 
 pytestmark = pytest.mark.virtual_time
 

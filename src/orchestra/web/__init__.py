@@ -2,6 +2,7 @@
 
     book        the tree as a flat list of plain values, with a version
     shelves     the newest of many numbered things, by key, and no more than so many
+    entries     a line, an event
     handler     what takes the records of the standard logging
     recorder    what has happened and what was logged, by player, with numbers to resume from
     where       where each task and thread of a player is right now

@@ -12,7 +12,8 @@ from ..performance import Performance
 from ..status import PlayerStatus
 from . import book
 from .control import CommandError, Control
-from .recorder import LogLine, Recorder, Runs, Slice
+from .entries import LogLine
+from .recorder import Recorder, Runs, Slice
 from .where import places
 
 

@@ -123,30 +123,13 @@ class Control:
         else:
             await asyncio.sleep(0)  # what is refused is refused in its first step
         if task.done():
-            self._raise(path, task)
+            _raise_failure(task)
         return Done(command, path, task.done(), self._row(path))
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._begun.discard(task)
         if not task.cancelled():
             task.exception()  # that of a player has been told of as an event
-
-    def _raise(self, path: str, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            raise CommandError("failed", "it was cancelled")
-        error = task.exception()
-        if error is None:
-            return
-        if type(error) is OrchestraError and not self._is_of_player(path, error):
-            raise CommandError("refused", str(error)) from error
-        raise CommandError("failed", in_words(error)) from error
-
-    def _is_of_player(self, path: str, error: BaseException) -> bool:
-        try:
-            _, life = self._performance.find(path)
-        except KeyError:
-            return False
-        return any(one is error for one in life.errors or ())
 
     def _row(self, path: str) -> dict[str, Any] | None:
         try:
@@ -160,3 +143,15 @@ class Control:
         for task in begun:
             task.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
+
+
+def _raise_failure(task: asyncio.Task[None]) -> None:
+    if task.cancelled():
+        raise CommandError("failed", "it was cancelled")
+    error = task.exception()
+    if error is None:
+        return
+    # A player may raise one as well, and then a note says whose it is.
+    if type(error) is OrchestraError and not hasattr(error, "__notes__"):
+        raise CommandError("refused", str(error)) from error
+    raise CommandError("failed", in_words(error)) from error

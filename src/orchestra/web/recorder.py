@@ -8,56 +8,17 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from .._waiter import call_soon_threadsafe
 from ..events import Event, Started
-from ..log import describe, in_words, player_path, shown, want_path
+from ..log import player_path, want_path
 from ..performance import Performance
-from ..status import plain
-from .handler import Handler, traceback_of
+from .entries import Entry, EventRecord, Kept, LogLine, cut, is_line, tells
+from .handler import Handler
 from .shelves import Shelves
 
-MOST_TEXT: Final = 8_000
-"""Characters of one line, with its traceback, that are kept."""
-
 Runs = Literal["current", "previous", "both"]
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """What was logged by or about a player, in its run with this number; `text` may have many lines."""
-
-    id: int
-    time: float
-    path: str
-    run: int
-    level: str
-    source: str
-    text: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as values that JSON has."""
-        return {"type": "line", **{name: getattr(self, name) for name in self.__slots__}}
-
-
-@dataclass(frozen=True, slots=True)
-class EventRecord:
-    """An event of a player: what kind, in words if it is worth some, and what else it says."""
-
-    id: int
-    time: float
-    path: str
-    kind: str
-    text: str | None
-    details: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as values that JSON has."""
-        return {"type": "event", **{name: getattr(self, name) for name in self.__slots__}}
-
-
-Entry = LogLine | EventRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +48,9 @@ class Recorder:
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._last = 0
-        self._recent: deque[Entry] = deque(maxlen=most)
-        self._lines: Shelves[tuple[str, int], LogLine] = Shelves(lines, most)
-        self._events: Shelves[str, EventRecord] = Shelves(events, most)
+        self._recent: deque[LogLine | Kept] = deque(maxlen=most)
+        self._lines: Shelves[tuple[str, int], LogLine | Kept] = Shelves(lines, most)
+        self._events: Shelves[str, Kept] = Shelves(events, most)
         self._runs: dict[str, int] = {}
         self._most_runs = most
         self._waiting: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
@@ -120,53 +81,38 @@ class Recorder:
         """Take in a line about a player, as of a logger that is none of the standard library's."""
         with self._lock:
             run = self._runs.get(path, 0)
-            line = LogLine(next(self._numbers), time, path, run, level, source, _cut(text))
+            line = LogLine(next(self._numbers), time, path, run, level, source, cut(text))
             self._lines.put((path, run), line)
             self._add(line)
 
     def _on_event(self, event: Event) -> None:
-        try:
-            told = describe(event)
-        except Exception:  # somebody's object that has no text
-            told = None
-        text = None if told is None else told[0]
-        details = {name: _value(getattr(event, name)) for name in type(event).__slots__}
+        path = event.path
         with self._lock:
-            logged = self._logged(event.path, text)
             if isinstance(event, Started):
-                self._begin_run(event.path, logged)
-            record = EventRecord(
-                next(self._numbers), event.time, event.path, type(event).__name__, text, details
-            )
-            self._events.put(event.path, record)
-            self._add(record)
-            if told is not None and logged is None:
-                self._add_told(event, *told)
+                self._begin_run(path)
+            run = self._runs.get(path, 0)
+            kept = Kept(next(self._numbers), event, run)
+            self._events.put(path, kept)
+            self._add(kept)
+            if is_line(event):
+                newest = self._lines.newest((path, run))
+                if not isinstance(newest, LogLine) or not tells(newest, kept.line):
+                    self._lines.put((path, run), kept)
 
-    def _logged(self, path: str, text: str | None) -> LogLine | None:
-        """The line that the logger has made of an event just before, if it is a standard one."""
-        newest = self._lines.newest((path, self._runs.get(path, 0)))
-        if text is None or newest is None:
-            return None
-        return newest if newest.text == text or newest.text.startswith(text + "\n") else None
-
-    def _begin_run(self, path: str, logged: LogLine | None) -> None:
+    def _begin_run(self, path: str) -> None:
         run = self._runs.get(path, 0)
-        if logged is not None:  # it belongs to the run that it tells of
+        newest = self._lines.newest((path, run))
+        if isinstance(newest, LogLine) and newest.text.startswith(f"{path}: started"):
+            # A logger that is faster: it tells of the run that begins.
             self._lines.take_newest((path, run))
-            self._lines.put((path, run + 1), replace(logged, run=run + 1))
+            self._lines.put((path, run + 1), replace(newest, run=run + 1))
         self._runs[path] = run + 1
         self._lines.clear((path, run - 1))
         if len(self._runs) > self._most_runs:
             kept = {path for path, _ in self._lines} | {path}
             self._runs = {path: run for path, run in self._runs.items() if path in kept}
 
-    def _add_told(self, event: Event, text: str, attrs: dict[str, Any], is_error: bool) -> None:
-        level = "error" if is_error else "info"
-        text += traceback_of(attrs.get("exc_info"))
-        self.add_line(event.path, time=event.time, level=level, source="orchestra", text=text)
-
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: LogLine | Kept) -> None:
         self._recent.append(entry)
         self._last = entry.id
         if self._waiting:
@@ -196,7 +142,7 @@ class Recorder:
                 for line in self._lines.of(key)
                 if line.id > since
             ]
-        return _newest(found, limit)
+        return [_line(one) for one in _newest(found, limit)]
 
     def _is_of(self, key: tuple[str, int], runs: Runs) -> bool:
         return runs == "both" or (self._runs.get(key[0], 0) == key[1]) == (runs == "current")
@@ -210,23 +156,21 @@ class Recorder:
         """
         with self._lock:
             found = [
-                record
+                kept
                 for key in self._events
                 if _is_within(key, path)
-                for record in self._events.of(key)
-                if record.id > since
+                for kept in self._events.of(key)
+                if kept.id > since
             ]
-        return _newest(found, limit)
+        return [kept.record for kept in _newest(found, limit)]
 
     def last_lines(self) -> dict[str, LogLine]:
         """The newest line of each player that has one."""
-        newest: dict[str, LogLine] = {}
+        newest: dict[str, LogLine | Kept] = {}
         with self._lock:
-            for key in self._lines:
-                line = self._lines.newest(key)
-                if line is not None and (key[0] not in newest or newest[key[0]].id < line.id):
-                    newest[key[0]] = line
-        return newest
+            for key in self._lines:  # of each player, the previous run comes first
+                newest[key[0]] = self._lines.of(key)[-1]
+        return {path: _line(one) for path, one in newest.items()}
 
     def recent(self, since: int, path: str = "", *, limit: int = 1000) -> Slice:
         """All entries after the one with this number, oldest first, and no more than `limit`.
@@ -236,9 +180,9 @@ class Recorder:
         with self._lock:
             missed = since > self._last or self._oldest() > since + 1
             newer = list(_newer(self._recent, 0 if since > self._last else since))
-        found = tuple(itertools.islice((one for one in newer if _is_within(one.path, path)), limit))
+        found = list(itertools.islice((one for one in newer if _is_within(one.path, path)), limit))
         last = found[-1].id if len(found) == limit else newer[-1].id if newer else self._last
-        return Slice(found, last, missed)
+        return Slice(tuple(_entries(found)), last, missed)
 
     def _oldest(self) -> int:
         return self._recent[0].id if self._recent else 0
@@ -276,10 +220,27 @@ def _wake(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _newer(entries: deque[Entry], since: int) -> Iterator[Entry]:
+def _newer(entries: deque[LogLine | Kept], since: int) -> Iterator[LogLine | Kept]:
     # From the end, since most ask for little.
     count = sum(1 for _ in itertools.takewhile(lambda one: one.id > since, reversed(entries)))
     return itertools.islice(entries, len(entries) - count, None)
+
+
+def _entries(found: Iterable[LogLine | Kept]) -> Iterator[Entry]:
+    """Lines and events; an event that a line has told of just before has no text of its own."""
+    newest: dict[str, LogLine] = {}
+    for one in found:
+        if isinstance(one, LogLine):
+            newest[one.path] = one
+            yield one
+        else:
+            record, line = one.record, newest.pop(one.path, None)
+            told = line is not None and record.text is not None and tells(line, one.line)
+            yield replace(record, text=None) if told else record
+
+
+def _line(one: LogLine | Kept) -> LogLine:
+    return one if isinstance(one, LogLine) else one.line
 
 
 def _newest(found: Iterable[Any], limit: int | None) -> list[Any]:
@@ -289,17 +250,3 @@ def _newest(found: Iterable[Any], limit: int | None) -> list[Any]:
 
 def _is_within(path: str, above: str) -> bool:
     return not above or path == above or path.startswith(above + ".")
-
-
-def _cut(text: str) -> str:
-    more = len(text) - MOST_TEXT
-    return text if more <= 0 else f"{text[:MOST_TEXT]}… ({more} more characters)"
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, BaseException):
-        return in_words(value)  # and not itself, which would keep all of its frames
-    try:
-        return plain(value)
-    except Exception:
-        return shown(value)

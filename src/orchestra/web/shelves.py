@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 
@@ -88,7 +88,7 @@ class Shelves(Generic[K, T]):
         """Let go of a whole shelf."""
         self._count -= len(self._shelves.pop(key, ()))
 
-    def of(self, key: K) -> Iterable[T]:
+    def of(self, key: K) -> Sequence[T]:
         """What is on a shelf, oldest first."""
         return self._shelves.get(key, ())
 
