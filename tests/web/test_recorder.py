@@ -271,6 +271,18 @@ async def test_the_newest_line_of_each_player() -> None:
     assert await one.end() is None
 
 
+async def test_the_root_has_runs_too() -> None:
+    """Though its path is empty, and it is called the conductor."""
+    recorder = Recorder()
+    for text in ("conductor: started", "conductor: started again"):
+        recorder.add_line("", time=0.0, level="info", source="orchestra", text=text)
+        recorder._on_event(Started("", 0.0, int(text.endswith("again"))))
+    assert [(line.run, line.text) for line in recorder.lines()] == [
+        (1, "conductor: started"),
+        (2, "conductor: started again"),
+    ]
+
+
 # Events
 
 

@@ -102,7 +102,9 @@ class Recorder:
     def _begin_run(self, path: str) -> None:
         run = self._runs.get(path, 0)
         newest = self._lines.newest((path, run))
-        if isinstance(newest, LogLine) and newest.text.startswith(f"{path}: started"):
+        if isinstance(newest, LogLine) and newest.text.startswith(
+            f"{path or 'conductor'}: started"
+        ):
             # A logger that is faster: it tells of the run that begins.
             self._lines.take_newest((path, run))
             self._lines.put((path, run + 1), replace(newest, run=run + 1))
@@ -116,9 +118,9 @@ class Recorder:
         self._recent.append(entry)
         self._last = entry.id
         if self._waiting:
-            for future, loop in self._waiting.items():
+            waiting, self._waiting = self._waiting, {}
+            for future, loop in waiting.items():
                 call_soon_threadsafe(loop, _wake, future)
-            self._waiting.clear()
 
     # What goes out, to any thread
 
