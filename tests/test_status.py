@@ -192,18 +192,26 @@ def test_details_that_json_has_no_word_for_become_text() -> None:
         "nested": {1: (2, None), "set": {3}, "frozen": frozenset([State.READY])},
         "plain": [True, 1.5, "text"],
         "bytes": b"x",
+        "numbers": [float("inf"), float("nan")],
     }
-    made = json.loads(json.dumps(status(details=details).to_dict()))["details"]
+    made = json.loads(json.dumps(status(details=details).to_dict(), allow_nan=False))["details"]
     assert made == {
         "since": "2000-01-01",
         "nested": {"1": [2, None], "set": [3], "frozen": ["ready"]},
         "plain": [True, 1.5, "text"],
         "bytes": "b'x'",
+        "numbers": ["inf", "nan"],
     }
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.binary() | st.complex_numbers(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.complex_numbers(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -213,7 +221,7 @@ values = st.recursive(
 def test_any_details_become_json(details: dict[str, Any]) -> None:
     """Whatever a player gives to `ctx.ready(...)`, its status can be sent and drawn."""
     one = status(details=details)
-    json.dumps(one.to_dict())
+    json.dumps(one.to_dict(), allow_nan=False)
     assert len(str(one).splitlines()) == 1
 
 

@@ -271,7 +271,7 @@ class Group(Supervisor):
             if heard is None and life.errors is None:
                 self._start_next(self._order.settle(life.name, "done"))
             self._stop_next(self._order.end(life.name))
-        if life.name in self._leaving:
+        if self._leaving and life.name in self._leaving:
             self._let_go(life)
         if not self._pending:
             self._check_over()

@@ -88,7 +88,7 @@ class Performance:
         One that has ended or is idle is started. Raises `KeyError` for a path that nobody has, with
         the nearest, and otherwise what `Conductor.restart` raises.
         """
-        supervisor, life = self._find(path)
+        supervisor, life = self.find(path)
         await supervisor.restart(life.name)
 
     async def start(self, path: str) -> None:
@@ -97,7 +97,7 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
         `Conductor.start` raises.
         """
-        supervisor, life = self._find(path)
+        supervisor, life = self.find(path)
         await supervisor.start_player(life.name)
 
     async def stop_player(self, path: str) -> None:
@@ -107,7 +107,7 @@ class Performance:
         nearest, `OrchestraError` for the root, which `stop` is for, and otherwise what
         `Conductor.stop` raises.
         """
-        supervisor, life = self._find(path)
+        supervisor, life = self.find(path)
         await supervisor.stop_player(life.name)
 
     async def scale(self, path: str, count: int) -> None:
@@ -116,7 +116,7 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, `OrchestraError` for a player
         that has no `scale` method, and otherwise what that raises.
         """
-        _, life = self._find(path)
+        _, life = self.find(path)
         scale = getattr(life.player, "scale", None)
         if not callable(scale):
             raise OrchestraError(f"{path!r} is no group of copies, it can't be scaled")
@@ -124,7 +124,8 @@ class Performance:
         if inspect.isawaitable(result):
             await result
 
-    def _find(self, path: str) -> tuple[Supervisor, Life]:
+    def find(self, path: str) -> tuple[Supervisor, Life]:
+        """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
         paths = []
         for supervisor in self._supervisors():
             for life in list(supervisor.lives.values()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Final, SupportsIndex, overload
 
 
@@ -103,7 +104,7 @@ class PlayerStatus:
             yield from player.walk()
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as values that `json.dumps` takes; details that are no such values as text."""
+        """The same as values that JSON has; details that are no such values as text."""
         return {
             "name": self.name,
             "path": self.path,
@@ -115,7 +116,7 @@ class PlayerStatus:
             "restarts": self.restarts,
             "next_restart_in": self.next_restart_in,
             "error": self.error,
-            "details": {key: _plain(value) for key, value in self.details.items()},
+            "details": {key: plain(value) for key, value in self.details.items()},
             "players": [player.to_dict() for player in self.players],
         }
 
@@ -166,13 +167,16 @@ def in_short(value: object) -> str:
     return " ".join(", ".join(str(one) for one in values).split())
 
 
-def _plain(value: object) -> Any:
+def plain(value: object) -> Any:
+    """The value, or what is nearest to it in JSON."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)  # JSON has no such numbers
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return str(value)
 
 
