@@ -95,7 +95,8 @@ def _task_places(task: asyncio.Task[Any], seen: set[int]) -> Iterator[Place]:
             yield from _places_from(frame)
             return
         if frame is not None:
-            yield frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+            # A frame of compiled code has no line.
+            yield frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_name
         awaited = inner
     # What the innermost frame waits for may be another task, or several.
     for other in _tasks_behind(getattr(task, "_fut_waiter", None)):

@@ -69,10 +69,9 @@ class Adapter(Protocol):
     async def start(self, sockets: Sequence[socket]) -> None:
         """Start the application, then accept connections; returns when a client can be served.
 
-        The sockets listen already, and are the adapter's to close. For a library that `binds` by
-        itself they only hold its addresses: it binds to these with SO_REUSEPORT, and there is none for
-        a Unix socket. Raises what the application or the
-        library raised. May be cancelled, and `abort` follows.
+        The sockets listen already, and are the adapter's to close. Where the library `binds` by itself
+        it joins them at their ports. Raises what the application or the library raised. May be
+        cancelled, and `abort` follows.
         """
 
     async def wait(self) -> None:

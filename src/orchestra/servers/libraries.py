@@ -21,8 +21,7 @@ class Library:
     - `schemes`: what its addresses begin with, without TLS and with it.
     - `takes_context`: that it can serve with an `ssl.SSLContext`, and not only with files.
     - `renews_tls`: that new connections get a certificate that has been renewed while it serves.
-    - `binds`: that it takes no sockets, and has to bind by itself. It gets sockets that hold the
-      address and do not listen; see `Adapter.start`.
+    - `binds`: that it takes no sockets, and binds by itself, together with us; see `shared_port`.
     """
 
     name: str
@@ -88,7 +87,8 @@ LIBRARIES: Final = (
         "grpc",
         ("grpc",),
         ".grpc_adapter:GrpcAdapter",
-        schemes=("grpc", "grpcs"),
+        ("h2",),
+        ("grpc", "grpcs"),
         takes_context=False,
         binds=True,
     ),

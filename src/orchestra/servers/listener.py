@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .sockets import BACKLOG, close_all, duplicate, remove_stale, url_of
+from .sockets import BACKLOG, close_all, duplicate, url_of
 
 
 class Listener:
@@ -17,8 +17,7 @@ class Listener:
     Each run gets duplicates, since servers close what they get. Closed when somebody says so, at the
     latest when it is garbage or the program ends.
 
-    With `only_held` the sockets hold the addresses and do not listen, for a server that binds by
-    itself. For a Unix socket there is none then.
+    One that is `only_held` keeps ports and does not listen, for a server that binds by itself.
     """
 
     def __init__(
@@ -26,10 +25,7 @@ class Listener:
     ) -> None:
         self._sockets = tuple(sockets)
         self._only_held = only_held
-        self._path = path
-        file: _File | _Stale | None = None
-        if path is not None:
-            file = _Stale(path) if only_held else _File.at(path)
+        file = None if path is None else _File.at(path)
         self._close = weakref.finalize(self, _let_go, self._sockets, file)
         self.unwatch: Callable[[], None] | None = None
 
@@ -45,8 +41,6 @@ class Listener:
 
     def addresses(self, scheme: str) -> tuple[str, ...]:
         """Where it listens, as URLs."""
-        if self._only_held and self._path is not None:
-            return (f"unix:{self._path}",)
         return tuple(url_of(sock, scheme) for sock in self._sockets)
 
     def duplicates(self) -> list[socket.socket]:
@@ -87,16 +81,7 @@ class _File(NamedTuple):
             os.unlink(self.path)
 
 
-class _Stale(NamedTuple):
-    """The file of a Unix socket that the server has made by itself."""
-
-    path: str
-
-    def remove(self) -> None:
-        remove_stale(self.path)
-
-
-def _let_go(sockets: Sequence[socket.socket], file: _File | _Stale | None) -> None:
+def _let_go(sockets: Sequence[socket.socket], file: _File | None) -> None:
     if file is not None:
         try:
             file.remove()

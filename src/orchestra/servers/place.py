@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .explained import explained
 from .handed_in import HandedIn, checked_sockets, duplicates_of, in_words_of
 from .listener import Listener
-from .sockets import in_words, listen_on_tcp, listen_on_unix, remove_stale
+from .sockets import in_words, listen_on_tcp, listen_on_unix
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +29,22 @@ class Place:
             return in_words_of(self.sockets)
         return f"unix:{self.uds}" if self.uds is not None else in_words(self.host, self.port)
 
-    async def open(self, *, only_hold: bool = False) -> Listener:
-        """Listen there, or hold it for one who binds by himself; an `OSError` with the address in it."""
+    async def open(self, *, together: bool = False, only_hold: bool = False) -> Listener:
+        """Listen there; an `OSError` with the address in it.
+
+        `together` with a server that binds by itself, or `only_hold` a port for several of those.
+        """
         if self.sockets:
             return Listener(duplicates_of(self.sockets))
         if self.uds is not None:
-            return _on_unix(self.uds, self.uds_mode, only_hold)
+            return Listener([listen_on_unix(self.uds, self.uds_mode)], path=self.uds)
+        only_hold = only_hold or (together and self.reuse_port)
         sockets = await listen_on_tcp(
-            self.host, self.port, reuse_port=self.reuse_port, only_hold=only_hold
+            self.host,
+            self.port,
+            reuse_port=self.reuse_port,
+            together=together or only_hold,
+            only_hold=only_hold,
         )
         return Listener(sockets, only_held=only_hold)
 
@@ -49,15 +56,7 @@ class Place:
     def shared(self, listener: Listener) -> Place:
         """The same, for one of several who bind by themselves to what a listener holds."""
         ports = [sock.getsockname()[1] for sock in listener.sockets]
-        return replace(self, port=ports[0], reuse_port=True) if ports else self
-
-
-def _on_unix(path: str, mode: int, only_hold: bool) -> Listener:
-    if not only_hold:
-        return Listener([listen_on_unix(path, mode)], path=path)
-    with explained(f"can't listen on unix:{path}"):
-        remove_stale(path)
-    return Listener((), path=path, only_held=True)
+        return replace(self, port=ports[0], reuse_port=True)
 
 
 def checked_place(

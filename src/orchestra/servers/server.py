@@ -186,6 +186,10 @@ class ServerPlayer:
                 "it goes to another process: give server='grpc' or server='socketserver'"
             )
         self._check_picklable()
+        if library.binds and self._place.uds is not None:
+            raise TypeError(
+                f"{library.name} can't share a Unix socket among processes: give a port"
+            )
         listener = await self._loan.take(lambda: self._place.open(only_hold=library.binds))
         place = self._place.borrowing(())
         if library.binds:
@@ -259,7 +263,7 @@ class ServerPlayer:
                 if kept.unwatch is not None:
                     kept.unwatch()
                 return kept
-        return await self._place.open(only_hold=library.binds)
+        return await self._place.open(together=library.binds)
 
     def _keep(self, ctx: Context, listener: Listener) -> None:
         """Keep the sockets open while another run may follow."""

@@ -7,10 +7,11 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from .explained import explained
+from .shared_port import hold, host_of, listen_together
 
 BACKLOG: Final = 2048
 """How many clients may wait to be accepted; the system may allow fewer."""
@@ -20,21 +21,25 @@ _ATTEMPTS: Final = 10
 _NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 _Family = tuple[int, tuple[Any, ...]]  # and the address in it
+_Listen = Callable[[int, tuple[Any, ...], bool], socket.socket]
 
 
 async def listen_on_tcp(
-    host: str, port: int, *, reuse_port: bool, only_hold: bool = False
+    host: str, port: int, *, reuse_port: bool, together: bool = False, only_hold: bool = False
 ) -> list[socket.socket]:
     """Listen on all addresses of a host, with the same port on each.
 
-    With `only_hold` the sockets do not listen: they keep the addresses for one who binds to them with
-    SO_REUSEPORT. Raises an `OSError` with the address in it.
+    `together` with a server that binds by itself, or with `only_hold` not at all: see `shared_port`.
+    Raises an `OSError` with the address in it.
     """
     with explained(f"can't listen on {in_words(host, port)}"):
         found = await _resolve(host, port)
+        listen: _Listen = _listen
+        if together:
+            listen = hold if only_hold else listen_together
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return _listen_on_each(found, port, reuse_port, only_hold)
+                return _listen_on_each(found, port, reuse_port, listen)
             except OSError as error:
                 # A port that was free at the first address may be taken at the second.
                 chance = port == 0 and len(found) > 1 and attempt < _ATTEMPTS
@@ -58,7 +63,7 @@ async def _resolve(host: str, port: int) -> list[_Family]:
 
 
 def _listen_on_each(
-    places: list[_Family], port: int, reuse_port: bool, only_hold: bool
+    places: list[_Family], port: int, reuse_port: bool, listen: _Listen
 ) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     absent: OSError | None = None
@@ -68,9 +73,7 @@ def _listen_on_each(
             chosen = sockets[0].getsockname()[1] if sockets else port
             place = family, (address[0], chosen, *address[2:])
             try:
-                sockets.append(
-                    _hold(*place, reuse_port) if only_hold else _listen(*place, reuse_port)
-                )
+                sockets.append(listen(*place, reuse_port))
             except OSError as error:
                 # `localhost` has an address in IPv6 where the system has no IPv6.
                 if error.errno not in _NOT_HERE:
@@ -84,26 +87,7 @@ def _listen_on_each(
     return sockets
 
 
-def _hold(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
-    if not reuse_port:
-        # With SO_REUSEPORT the system would let us share the port with somebody who listens there.
-        with _bound(family, address, reuse_port=False) as sock:
-            address = sock.getsockname()
-    return _bound(family, address, reuse_port=True)
-
-
 def _listen(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
-    sock = _bound(family, address, reuse_port)
-    try:
-        # Now and not when the application has started: only this finds out who else listens there.
-        sock.listen(BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _bound(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if os.name == "posix":
@@ -115,6 +99,8 @@ def _bound(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.so
             # Systems differ in whether `::` takes IPv4 too; here it never does.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
+        # Now and not when the application has started: only this finds out who else listens there.
+        sock.listen(BACKLOG)
     except BaseException:
         sock.close()
         raise
@@ -169,7 +155,7 @@ def url_of(sock: socket.socket, scheme: str) -> str:
     """Where a socket listens, as a URL; `unix:/path` for a Unix socket."""
     name = sock.getsockname()
     if isinstance(name, tuple):
-        return f"{scheme}://{in_words(name[0], name[1])}"
+        return f"{scheme}://{in_words(host_of(sock), name[1])}"
     # The name of one that is in no file begins with a zero byte, which is usually shown like this.
     return "unix:" + os.fsdecode(name).replace("\0", "@")
 

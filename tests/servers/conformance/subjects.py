@@ -4,8 +4,17 @@ from typing import Final
 
 from subject import Subject
 from subject_aiohttp import Aiohttp
+from subject_grpc import Grpc
+from subject_socketserver import Socketserver
 from subject_streams import Streams
 from subject_uvicorn import Uvicorn
 from subject_websockets import Websockets
 
-SUBJECTS: Final[tuple[Subject, ...]] = (Uvicorn(), Aiohttp(), Websockets(), Streams())
+SUBJECTS: Final[tuple[Subject, ...]] = (
+    Uvicorn(),
+    Aiohttp(),
+    Websockets(),
+    Streams(),
+    Grpc(),
+    Socketserver(),
+)

@@ -1,0 +1,75 @@
+"""gRPC's asyncio server, without generated code."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+import grpc
+import grpc.aio
+import pytest
+from server_kit import where
+from subject import Ask, Script, Subject
+
+
+class Grpc(Subject):
+    name = "grpc"
+    cut = (grpc.aio.AioRpcError,)
+    half_sent: ClassVar[tuple[bytes, ...]] = (
+        b"",
+        b"PRI * HTTP",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+    )
+    lacks: ClassVar[dict[str, str]] = {
+        "websockets": "gRPC knows no websockets",
+        "event streams": "a call that streams is a request in flight",
+        "access log": "gRPC logs no requests: that is an interceptor's",
+    }
+    cannot: ClassVar[dict[str, str]] = {
+        "sockets": "gRPC takes no sockets, it binds by itself",
+        "tls context": "gRPC takes no `SSLContext`, only files",
+    }
+
+    def app(self, script: Script) -> Any:
+        async def answer(request: bytes, context: Any) -> bytes:
+            return (await script.answer(request.decode())).encode()
+
+        async def build() -> grpc.aio.Server:
+            await script.start()
+            server = grpc.aio.server()
+            handler = grpc.unary_unary_rpc_method_handler(answer)
+            handlers = grpc.method_handlers_generic_handler("Script", {"Ask": handler})
+            server.add_generic_rpc_handlers((handlers,))
+            return server
+
+        return build
+
+    @asynccontextmanager
+    async def talk(self, address: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Ask]:
+        place = where(address)
+        target = f"unix:{place}" if isinstance(place, str) else address.partition("//")[2]
+        # A channel of its own: those to one address would share a connection.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        if tls is None:
+            channel = grpc.aio.insecure_channel(target, options=options)
+        else:
+            roots = "".join(map(ssl.DER_cert_to_PEM_cert, tls.get_ca_certs(binary_form=True)))
+            credentials = grpc.ssl_channel_credentials(roots.encode())
+            channel = grpc.aio.secure_channel(target, credentials, options=options)
+
+        async with channel:
+
+            async def ask(what: str) -> str:
+                call = channel.unary_unary("/Script/Ask")
+                return bytes(await call(what.encode(), timeout=30)).decode()
+
+            yield ask
+
+    def crash(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+        def crash() -> None:
+            for task in asyncio.all_tasks():
+                if "_server_main_loop" in repr(task.get_coro()):
+                    task.cancel()
+
+        return crash
