@@ -24,6 +24,7 @@ from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome
 from .factories import build
 from .grpc_entrance import Entrance, entrance_at
+from .grpc_handlers import contain_exits
 from .sockets import close_all
 from .tls import Certificate
 
@@ -125,12 +126,19 @@ class GrpcAdapter:
                 entrance.take_back()
                 entrance.close()
             close_all(self._sockets)
-            if self._ended is not None and self._aborted:
-                self._ended.cancel()
+            if self._aborted:
+                self._let_go()
 
     def work(self) -> Work:
         """The calls in progress."""
         return Work(tuple(map(_place_of, _calls_of(self._server))))
+
+    def _let_go(self) -> None:
+        """Keep nothing of gRPC's alive: its threads end with the last of its objects."""
+        if self._ended is not None:
+            self._ended.cancel()
+        if not _calls_of(self._server):
+            self._server = self._ended = self._loop = self._stopping = None
 
     async def _built(self) -> Any:
         addresses = self._options.addresses
@@ -146,6 +154,7 @@ class GrpcAdapter:
                 f"the function has built {server!r} once before: each run needs a new one"
             )
         _built_before.add(server)
+        contain_exits(server)
         return server
 
     def _bind(self, server: Any) -> Callable[[str], object]:

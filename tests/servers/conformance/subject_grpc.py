@@ -12,6 +12,9 @@ import pytest
 from server_kit import where
 from subject import Ask, Script, Subject
 
+# What is opened once and kept while any object of gRPC's lives is opened before the first test.
+grpc.aio.init_grpc_aio()
+
 
 class Grpc(Subject):
     name = "grpc"
@@ -24,6 +27,7 @@ class Grpc(Subject):
     lacks: ClassVar[dict[str, str]] = {
         "websockets": "gRPC knows no websockets",
         "event streams": "a call that streams is a request in flight",
+        "lifespan": "a gRPC server has no end of its own",
         "access log": "gRPC logs no requests: that is an interceptor's",
     }
     cannot: ClassVar[dict[str, str]] = {
@@ -69,7 +73,7 @@ class Grpc(Subject):
     def crash(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
         def crash() -> None:
             for task in asyncio.all_tasks():
-                if "_server_main_loop" in repr(task.get_coro()):
+                if "_server_main_loop" in getattr(task.get_coro(), "__qualname__", ""):
                     task.cancel()
 
         return crash
