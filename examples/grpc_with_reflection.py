@@ -1,10 +1,10 @@
 """A gRPC server with reflection, next to a worker. No code is generated.
 
-    pip install 'orchestra-players[grpc]' grpcio-reflection
-    python examples/grpc_with_reflection.py 50051
+pip install 'orchestra-players[grpc]' grpcio-reflection
+python examples/grpc_with_reflection.py 50051
 
-    grpcurl -plaintext localhost:50051 list
-    grpcurl -plaintext -d '"you"' localhost:50051 Greeter/SayHello
+grpcurl -plaintext localhost:50051 list
+grpcurl -plaintext -d '"you"' localhost:50051 Greeter/SayHello
 """
 
 import logging
@@ -50,9 +50,8 @@ def build() -> grpc.aio.Server:
 
 
 async def worker(ctx: Context) -> None:
-    """Something else."""
-    while await ctx.sleep(10):
-        logging.info("tick")
+    """Something else that goes on."""
+    await ctx.wait()
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ class _Playing(AbstractAsyncContextManager[Performance]):
         self._task = asyncio.create_task(self._play(), name="orchestra in a lifespan")
         self._task.add_done_callback(self._on_end)
         try:
-            await asyncio.wait({self._ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {self._ready, self._task}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self._task.cancel()
             await self._end()

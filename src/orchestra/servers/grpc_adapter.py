@@ -21,7 +21,7 @@ import grpc.aio
 from .. import _stack
 from ..errors import OrchestraError
 from .adapter import Options, Work
-from .contained import Contained, all_done, contained, outcome
+from .contained import Contained, all_done, contained
 from .factories import build
 from .grpc_entrance import Entrance, entrance_at
 from .grpc_handlers import contain_exits
@@ -185,17 +185,11 @@ class GrpcAdapter:
 
 def _credentials(certificate: Certificate) -> grpc.ServerCredentials:
     """What gRPC serves with; it asks for what the files hold at each handshake."""
-    used = [b""]
 
-    def newest() -> grpc.ServerCertificateConfiguration | None:
-        pair = (certificate.key, certificate.chain)
-        if used[0] == pair[1]:
-            return None
-        used[0] = pair[1]
-        return grpc.ssl_server_certificate_configuration([pair])
+    def newest() -> Any:
+        return grpc.ssl_server_certificate_configuration([(certificate.key, certificate.chain)])
 
-    first = newest()
-    return grpc.dynamic_ssl_server_credentials(first, newest, require_client_authentication=False)
+    return grpc.dynamic_ssl_server_credentials(newest(), newest)
 
 
 def _loop_of(server: Any) -> asyncio.Task[Any] | None:

@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import grpc
-
 _BEHAVIOURS: Final = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 
 
@@ -30,15 +28,18 @@ def contain_exits(server: Any) -> None:
             kept.update({name: _contained(one) for name, one in kept.items()})
 
 
-class _Containing(grpc.GenericRpcHandler):
-    def __init__(self, given: grpc.GenericRpcHandler) -> None:
+class _Containing:
+    """Handlers for any method, as gRPC asks them."""
+
+    def __init__(self, given: Any) -> None:
         self._given = given
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of a method; None for one that it does not know."""
         return _contained(self._given.service(handler_call_details))
 
 
-class _Handler(grpc.RpcMethodHandler):
+class _Handler:
     """A copy of a handler's attributes."""
 
     def __init__(self, given: Any, behaviours: dict[str, Any]) -> None:

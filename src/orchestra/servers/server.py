@@ -187,7 +187,9 @@ class ServerPlayer:
             )
         self._check_picklable()
         if library.binds and self._place.uds is not None:
-            raise TypeError(f"{library.name} can't share a Unix socket among processes: give a port")
+            raise TypeError(
+                f"{library.name} can't share a Unix socket among processes: give a port"
+            )
         listener = await self._loan.take(lambda: self._place.open(only_hold=library.binds))
         place = self._place.borrowing(())
         if library.binds:

@@ -7,7 +7,6 @@ ways to stop wait for clients without a bound, or for nobody; so it is led throu
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Sequence
 from socket import socket
@@ -17,9 +16,8 @@ from .. import _stack
 from ..errors import OrchestraError
 from ..log import report
 from .adapter import Options, Work
-from .socketserver_connection import Connection
-from .socketserver_thread import ServingThread
 from .sockets import close_all
+from .socketserver_thread import ServingThread
 
 PATIENCE: Final = 0.5
 """Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
