@@ -54,6 +54,7 @@ class GrpcAdapter:
         self._started = False
         self._ended: Contained | None = None  # once gRPC has ended, by whatever
         self._loop: asyncio.Task[Any] | None = None  # in which gRPC takes up what comes in
+        self._requested: list[asyncio.Task[Any]] = []
         self._stopping: Contained | None = None
         self._aborted = False
 
@@ -68,6 +69,8 @@ class GrpcAdapter:
         self._started = True
         await server.start()
         self._loop = _loop_of(server)
+        if self._loop is not None:
+            self._loop.add_done_callback(self._on_end)
         # Never cancelled while it waits: that would break the server's stop.
         self._ended = contained(server.wait_for_termination, "grpc")
         for entrance in self._entrances:
@@ -83,6 +86,13 @@ class GrpcAdapter:
             failure = self._loop.exception()
             if failure is not None:
                 raise OrchestraError("gRPC has failed") from failure
+
+    def _on_end(self, loop: asyncio.Task[Any]) -> None:
+        # gRPC's core writes into what these hold when it stops, whether they live or not.
+        self._requested = _tasks_in("AioServer._request_call")
+        for task in _tasks_in("AioServer.shutdown"):
+            # If its loop has failed, it begins to stop, raises the same there, and looks at it no more.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def drain(self, timeout: float) -> bool:
         """Stop gracefully; True if that is done within `timeout` seconds."""
@@ -139,6 +149,7 @@ class GrpcAdapter:
             self._ended.cancel()
         if not _calls_of(self._server):
             self._server = self._ended = self._loop = self._stopping = None
+            self._requested = []
 
     async def _built(self) -> Any:
         addresses = self._options.addresses
@@ -176,10 +187,10 @@ class GrpcAdapter:
             await self._server.start()
         try:
             await self._server.stop(grace)
-        except asyncio.CancelledError:
-            if self._loop is None or not self._loop.cancelled():
+        except BaseException:
+            if self._loop is None or not self._loop.done():
                 raise
-            # It waits for its own loop, and has been told of that one's cancellation by now.
+            # It waits for its own loop, and was told what that one has come to. Once is enough.
             await self._server.stop(grace)
 
 
@@ -200,13 +211,17 @@ def _loop_of(server: Any) -> asyncio.Task[Any] | None:
 def _calls_of(server: Any) -> list[asyncio.Task[Any]]:
     """The tasks in which this server's calls are handled; it does not tell of them by itself."""
     core = getattr(server, "_server", None)
-    return [task for task in asyncio.all_tasks() if core is not None and _handles(task, core)]
+    if core is None:
+        return []
+    return [task for task in _tasks_in("_handle_exceptions") if _belongs_to(core, task.get_coro())]
 
 
-def _handles(task: asyncio.Task[Any], core: Any) -> bool:
-    coroutine = task.get_coro()
-    if getattr(coroutine, "__qualname__", "") != "_handle_exceptions":
-        return False
+def _tasks_in(name: str) -> list[asyncio.Task[Any]]:
+    tasks = asyncio.all_tasks()
+    return [task for task in tasks if getattr(task.get_coro(), "__qualname__", "") == name]
+
+
+def _belongs_to(core: Any, coroutine: Any) -> bool:
     variables = (value for scope in _behind(coroutine) for value in _behind(scope))
     return any(core is one for value in variables for one in _behind(value))
 
