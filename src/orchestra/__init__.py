@@ -14,6 +14,7 @@ The map of the house; each room imports from the floors below it only:
 
 from typing import TYPE_CHECKING
 
+from ._in_lifespan import lifespan
 from .backoff import ConstantBackoff, ExponentialBackoff
 from .conductor import Conductor
 from .context import Context
@@ -90,6 +91,7 @@ __all__ = [
     "ThreadPlayer",
     "WatchdogError",
     "as_player",
+    "lifespan",
     "logger_from_logging",
     "play_until_signal",
     "playing",

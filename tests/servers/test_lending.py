@@ -158,3 +158,10 @@ async def test_a_player_that_has_played_can_be_pickled() -> None:
         assert await get(url) == "hello"
     with contextlib.suppress(OSError):
         close(copy)
+
+
+async def test_a_unix_socket_is_not_shared_by_those_who_bind_by_themselves() -> None:
+    """One path leads to one socket, so there is an error that says what to do."""
+    player = ServerPlayer(build, uds="/tmp/never.sock", server="grpc")
+    with pytest.raises(TypeError, match="give a port"):
+        await player.lend()

@@ -295,23 +295,6 @@ async def test_a_port_that_somebody_listens_on_is_not_held(reuse_port: bool) -> 
             await listen_on_tcp("127.0.0.1", port, reuse_port=False, only_hold=True)
 
 
-async def test_a_unix_socket_of_one_who_binds_by_himself(tmp_path: Path) -> None:
-    """What is stale is removed before, what the server has left behind afterwards."""
-    path = tmp_path / "server.sock"
-    player = served(lambda: None, uds=path, server="grpc")
-    for _ in range(2):
-        with socket.socket(socket.AF_UNIX) as stale:
-            stale.bind(str(path))
-        listener = await player._place.open(only_hold=True)
-        assert not path.exists()
-        assert listener.addresses("grpc") == (f"unix:{path}",)
-        assert listener.duplicates() == []
-        with socket.socket(socket.AF_UNIX) as left_behind:
-            left_behind.bind(str(path))
-        listener.close()
-        assert not path.exists()
-
-
 async def test_connections_are_made_without_delay() -> None:
     """Also those of sockets that do not know their protocol have TCP_NODELAY, as asyncio sets it."""
     delays: list[int] = []

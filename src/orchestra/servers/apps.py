@@ -99,16 +99,16 @@ KINDS: Final = (
         _called_with(2),
     ),
     Kind(
-        "websockets",
-        "a websockets handler, that is an async function with (websocket)",
-        _is_websockets,
-        _called_with(1),
-    ),
-    Kind(
         "grpc",
         "a function that builds a grpc.aio.Server",
         factories.builds_grpc,
         _called_with(0, 1),
+    ),
+    Kind(
+        "websockets",
+        "a websockets handler, that is an async function with (websocket)",
+        _is_websockets,
+        _called_with(1),
     ),
     Kind(
         "socketserver",

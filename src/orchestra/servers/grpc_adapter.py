@@ -24,6 +24,7 @@ from .adapter import Options, Work
 from .contained import Contained, all_done, contained
 from .factories import build
 from .grpc_entrance import Entrance, entrance_at
+from .grpc_handlers import contain_exits
 from .sockets import close_all
 from .tls import Certificate
 
@@ -53,6 +54,7 @@ class GrpcAdapter:
         self._started = False
         self._ended: Contained | None = None  # once gRPC has ended, by whatever
         self._loop: asyncio.Task[Any] | None = None  # in which gRPC takes up what comes in
+        self._requested: list[asyncio.Task[Any]] = []
         self._stopping: Contained | None = None
         self._aborted = False
 
@@ -67,6 +69,8 @@ class GrpcAdapter:
         self._started = True
         await server.start()
         self._loop = _loop_of(server)
+        if self._loop is not None:
+            self._loop.add_done_callback(self._on_end)
         # Never cancelled while it waits: that would break the server's stop.
         self._ended = contained(server.wait_for_termination, "grpc")
         for entrance in self._entrances:
@@ -82,6 +86,13 @@ class GrpcAdapter:
             failure = self._loop.exception()
             if failure is not None:
                 raise OrchestraError("gRPC has failed") from failure
+
+    def _on_end(self, loop: asyncio.Task[Any]) -> None:
+        # gRPC's core writes into what these hold when it stops, whether they live or not.
+        self._requested = _tasks_in("AioServer._request_call")
+        for task in _tasks_in("AioServer.shutdown"):
+            # If its loop has failed, it begins to stop, raises the same there, and looks at it no more.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def drain(self, timeout: float) -> bool:
         """Stop gracefully; True if that is done within `timeout` seconds."""
@@ -125,12 +136,20 @@ class GrpcAdapter:
                 entrance.take_back()
                 entrance.close()
             close_all(self._sockets)
-            if self._ended is not None and self._aborted:
-                self._ended.cancel()
+            if self._aborted:
+                self._let_go()
 
     def work(self) -> Work:
         """The calls in progress."""
         return Work(tuple(map(_place_of, _calls_of(self._server))))
+
+    def _let_go(self) -> None:
+        """Keep nothing of gRPC's alive: its threads end with the last of its objects."""
+        if self._ended is not None:
+            self._ended.cancel()
+        if not _calls_of(self._server):
+            self._server = self._ended = self._loop = self._stopping = None
+            self._requested = []
 
     async def _built(self) -> Any:
         addresses = self._options.addresses
@@ -146,6 +165,7 @@ class GrpcAdapter:
                 f"the function has built {server!r} once before: each run needs a new one"
             )
         _built_before.add(server)
+        contain_exits(server)
         return server
 
     def _bind(self, server: Any) -> Callable[[str], object]:
@@ -167,26 +187,20 @@ class GrpcAdapter:
             await self._server.start()
         try:
             await self._server.stop(grace)
-        except asyncio.CancelledError:
-            if self._loop is None or not self._loop.cancelled():
+        except BaseException:
+            if self._loop is None or not self._loop.done():
                 raise
-            # It waits for its own loop, and has been told of that one's cancellation by now.
+            # It waits for its own loop, and was told what that one has come to. Once is enough.
             await self._server.stop(grace)
 
 
 def _credentials(certificate: Certificate) -> grpc.ServerCredentials:
     """What gRPC serves with; it asks for what the files hold at each handshake."""
-    used = [b""]
 
-    def newest() -> grpc.ServerCertificateConfiguration | None:
-        pair = (certificate.key, certificate.chain)
-        if used[0] == pair[1]:
-            return None
-        used[0] = pair[1]
-        return grpc.ssl_server_certificate_configuration([pair])
+    def newest() -> Any:
+        return grpc.ssl_server_certificate_configuration([(certificate.key, certificate.chain)])
 
-    first = newest()
-    return grpc.dynamic_ssl_server_credentials(first, newest, require_client_authentication=False)  # pyright: ignore
+    return grpc.dynamic_ssl_server_credentials(newest(), newest)
 
 
 def _loop_of(server: Any) -> asyncio.Task[Any] | None:
@@ -197,13 +211,17 @@ def _loop_of(server: Any) -> asyncio.Task[Any] | None:
 def _calls_of(server: Any) -> list[asyncio.Task[Any]]:
     """The tasks in which this server's calls are handled; it does not tell of them by itself."""
     core = getattr(server, "_server", None)
-    return [task for task in asyncio.all_tasks() if core is not None and _handles(task, core)]
+    if core is None:
+        return []
+    return [task for task in _tasks_in("_handle_exceptions") if _belongs_to(core, task.get_coro())]
 
 
-def _handles(task: asyncio.Task[Any], core: Any) -> bool:
-    coroutine = task.get_coro()
-    if getattr(coroutine, "__qualname__", "") != "_handle_exceptions":
-        return False
+def _tasks_in(name: str) -> list[asyncio.Task[Any]]:
+    tasks = asyncio.all_tasks()
+    return [task for task in tasks if getattr(task.get_coro(), "__qualname__", "") == name]
+
+
+def _belongs_to(core: Any, coroutine: Any) -> bool:
     variables = (value for scope in _behind(coroutine) for value in _behind(scope))
     return any(core is one for value in variables for one in _behind(value))
 

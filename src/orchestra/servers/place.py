@@ -43,7 +43,7 @@ class Place:
             self.host,
             self.port,
             reuse_port=self.reuse_port,
-            together=together or only_hold,
+            together=together,
             only_hold=only_hold,
         )
         return Listener(sockets, only_held=only_hold)

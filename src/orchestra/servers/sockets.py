@@ -34,9 +34,7 @@ async def listen_on_tcp(
     """
     with explained(f"can't listen on {in_words(host, port)}"):
         found = await _resolve(host, port)
-        listen: _Listen = _listen
-        if together:
-            listen = hold if only_hold else listen_together
+        listen = hold if only_hold else listen_together if together else _listen
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return _listen_on_each(found, port, reuse_port, listen)

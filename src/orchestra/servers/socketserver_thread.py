@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 import os
 import selectors
 import socket
@@ -170,7 +171,8 @@ class ServingThread:
             _check(server)
             self._adopt(server)
         except BaseException:
-            server.server_close()
+            if isinstance(server, BaseServer):
+                server.server_close()
             raise
         return server
 
@@ -238,13 +240,12 @@ class ServingThread:
 
 def _check(server: Any) -> None:
     """`TypeError` for what has been built and can't be served."""
-    if not isinstance(server, BaseServer) or not isinstance(
-        getattr(server, "socket", None), socket.socket
-    ):
+    listening = getattr(server, "socket", None)
+    if not isinstance(server, BaseServer) or not isinstance(listening, socket.socket):
         raise TypeError(
             f"the function has built {server!r}, which is no socketserver.BaseServer with a socket"
         )
-    if server.socket.type != socket.SOCK_STREAM:  # type: ignore[attr-defined]
+    if listening.type != socket.SOCK_STREAM:
         raise TypeError(f"{server!r} takes datagrams, and not connections")
     if hasattr(server, "collect_children"):
         raise TypeError(
@@ -268,6 +269,14 @@ def _built_at_a_loss(factory: Callable[..., Any], family: int) -> Any:
         except (TypeError, socket.gaierror) as error:
             if not rest or not _is_about_the_address(error):
                 raise
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise OSError(
+                errno.EADDRINUSE,
+                "the function binds a port by itself, on which somebody listens; let it take the "
+                "address, as in `lambda address: ThreadingHTTPServer(address, Handler)`",
+            ) from error
 
 
 def _built_in(factory: Callable[..., Any], family: int) -> Any:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar
 
 import grpc
@@ -11,6 +11,9 @@ import grpc.aio
 import pytest
 from server_kit import where
 from subject import Ask, Script, Subject
+
+# What is opened once and kept while any object of gRPC's lives is opened before the first test.
+grpc.aio.init_grpc_aio()
 
 
 class Grpc(Subject):
@@ -24,6 +27,7 @@ class Grpc(Subject):
     lacks: ClassVar[dict[str, str]] = {
         "websockets": "gRPC knows no websockets",
         "event streams": "a call that streams is a request in flight",
+        "lifespan": "a gRPC server has no end of its own",
         "access log": "gRPC logs no requests: that is an interceptor's",
     }
     cannot: ClassVar[dict[str, str]] = {
@@ -35,7 +39,8 @@ class Grpc(Subject):
         async def answer(request: bytes, context: Any) -> bytes:
             return (await script.answer(request.decode())).encode()
 
-        async def build() -> grpc.aio.Server:
+        async def build(address: str) -> grpc.aio.Server:
+            self.address = address
             await script.start()
             server = grpc.aio.server()
             handler = grpc.unary_unary_rpc_method_handler(answer)
@@ -67,9 +72,24 @@ class Grpc(Subject):
             yield ask
 
     def crash(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
-        def crash() -> None:
-            for task in asyncio.all_tasks():
-                if "_server_main_loop" in repr(task.get_coro()):
-                    task.cancel()
+        def crash() -> object:
+            loop = asyncio.get_running_loop()
+            create_task = loop.create_task
+
+            def failing(coroutine: Any, **kwargs: Any) -> Any:
+                # What gRPC makes of a request that has come.
+                if getattr(coroutine, "__qualname__", "") == "_schedule_rpc_coro":
+                    coroutine.close()
+                    raise RuntimeError("the loop of the server is broken")
+                return create_task(coroutine, **kwargs)
+
+            request = create_task(self._ask_in_vain())
+            monkeypatch.setattr(loop, "create_task", failing)
+            return request
 
         return crash
+
+    async def _ask_in_vain(self) -> None:
+        with suppress(grpc.aio.AioRpcError):
+            async with self.talk(f"grpc://{self.address}") as ask:
+                await ask("hello")
