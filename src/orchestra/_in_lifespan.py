@@ -84,7 +84,9 @@ class _Playing(AbstractAsyncContextManager[Performance]):
             self._task.result()  # which raises
         return self._ready.result()
 
-    async def __aexit__(self, exc_type: object, error: BaseException | None, traceback: object) -> bool:
+    async def __aexit__(
+        self, exc_type: object, error: BaseException | None, traceback: object
+    ) -> bool:
         self._leaving.set()
         ours = self._cancelled_owner and self._owner.uncancel() == 0
         if isinstance(error, asyncio.CancelledError) and not ours:
