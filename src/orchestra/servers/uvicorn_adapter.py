@@ -16,7 +16,6 @@ import uvicorn
 
 from .. import _stack
 from ..errors import OrchestraError
-from ..log import report
 from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .event_streams import EventStreams
@@ -127,7 +126,8 @@ class UvicornAdapter:
             await self._stop_listening()
             self._cut()
             await all_done(self._state.tasks, deadline - timeout / 2)
-            await self._end_lifespan(deadline)
+            left = deadline - asyncio.get_running_loop().time()
+            await self._lifespan.cut_short(max(0.0, left))
             self._aborted = True
         except asyncio.CancelledError:
             if self._cut_short:
@@ -140,9 +140,12 @@ class UvicornAdapter:
 
     def work(self) -> Work:
         """The requests in flight, and the application's start or end."""
-        at = [_stack.of_task(task) for task in self._state.tasks if not task.done()]
         waiting = ["in an answer that the client does not take"] * untaken(self._state.connections)
-        return Work((*at, *waiting), self._lifespan.where())
+        return Work((*self._where(), *waiting), self._lifespan.where())
+
+    def _where(self) -> list[str]:
+        """Where each handler is."""
+        return [_stack.of_task(task) for task in self._state.tasks if not task.done()]
 
     def _refusing(self, protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:
         """The protocol, that serves nobody any more once the run is over.
@@ -181,17 +184,6 @@ class UvicornAdapter:
             abort_clients(server)
         for task in list(self._state.tasks):
             task.cancel()
-
-    async def _end_lifespan(self, deadline: float) -> None:
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
-        try:
-            await self._lifespan.stop(left / 2)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            report("the application failed in its end, after a stop that was cut off", error)
-        finally:
-            await self._lifespan.abort(left / 2)
 
 
 def _raise(failure: BaseException | None) -> None:

@@ -1,0 +1,16 @@
+"""Hypercorn, with an ASGI application."""
+
+from typing import Any
+
+from subject import Script
+from subject_http import HttpSubject, asgi_app
+
+
+class Hypercorn(HttpSubject):
+    name = "hypercorn"
+    kwargs = {"server": "hypercorn"}
+    access_logger = "hypercorn.access"
+    lacks = {"crash": "hypercorn has no loop of its own: asyncio accepts, each client has a task"}
+
+    def app(self, script: Script) -> Any:
+        return asgi_app(script)
