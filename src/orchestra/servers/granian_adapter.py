@@ -106,7 +106,7 @@ class GranianAdapter:
         await self._requests.seen_off(patience)
         self._end_workers()
         begin, pause = loop.time(), 0.001
-        while not all(worker.ended.done() for worker in self._workers):
+        while not self._all_ended():
             if loop.time() - begin >= patience:
                 self._requests.press(patience)
                 if not self._requests:
@@ -127,7 +127,7 @@ class GranianAdapter:
         try:
             self._stop_listening()
             self._cut()
-            await self._ended(deadline - timeout / 2)
+            await self._wait_for_the_end(deadline - timeout / 2)
             await self._lifespan.cut_short(max(0.0, deadline - loop.time()))
             self._aborted = True
         finally:
@@ -153,12 +153,15 @@ class GranianAdapter:
         self._requests.cancel()
         self._connections.cut()
 
-    async def _ended(self, deadline: float) -> None:
+    def _all_ended(self) -> bool:
+        return not self._requests and all(worker.ended.done() for worker in self._workers)
+
+    async def _wait_for_the_end(self, deadline: float) -> None:
         """Wait for the handlers and for granian's threads, and cut what they still accept."""
         loop = asyncio.get_running_loop()
         pause = 0.001
         while loop.time() < deadline:
-            if not self._requests and all(worker.ended.done() for worker in self._workers):
+            if self._all_ended():
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)
