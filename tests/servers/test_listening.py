@@ -310,3 +310,32 @@ async def test_a_unix_socket_of_one_who_binds_by_himself(tmp_path: Path) -> None
             left_behind.bind(str(path))
         listener.close()
         assert not path.exists()
+
+
+async def test_connections_are_made_without_delay() -> None:
+    """Also those of sockets that do not know their protocol have TCP_NODELAY, as asyncio sets it."""
+    delays: list[int] = []
+
+    class Look(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            sock = transport.get_extra_info("socket")
+            delays.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        assert sock.proto == 0
+        for player in (
+            served(App()),
+            served(App(), sockets=[sock]),
+            served(App(), sockets=[sock.fileno()]),
+        ):
+            listener = await player._place.open()
+            (twin,) = listener.duplicates()
+            server = await asyncio.get_running_loop().create_server(Look, sock=twin)
+            reader, writer = await asyncio.open_connection(*twin.getsockname())
+            assert await reader.read() == b""
+            writer.close()
+            server.close()
+            listener.close()
+    assert len(delays) == 3
+    assert all(delays)

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .sockets import BACKLOG, close_all, remove_stale, url_of
+from .sockets import BACKLOG, close_all, duplicate, remove_stale, url_of
 
 
 class Listener:
@@ -54,7 +54,7 @@ class Listener:
         made: list[socket.socket] = []
         try:
             for sock in self._sockets:
-                made.append(sock.dup())
+                made.append(duplicate(sock))
                 if not self._only_held:
                     # What was handed in may only be bound.
                     made[-1].listen(BACKLOG)
