@@ -1,9 +1,9 @@
 """Django over WSGI, with a timer next to it. A real project has its settings and views elsewhere.
 
-    pip install 'orchestra-players[wsgi]' django
-    python examples/django_wsgi.py
+pip install 'orchestra-players[wsgi]' django
+python examples/django_wsgi.py
 
-    curl localhost:8000
+curl localhost:8000
 """
 
 import logging

@@ -78,16 +78,15 @@ async def test_http2_over_tls(server: str, files: tuple[Path, Path]) -> None:
 
 async def test_http1_over_tls(server: str, files: tuple[Path, Path]) -> None:
     """A client that speaks HTTP/1.1 only gets that."""
-    async with serving(App(), server=server, tls=files) as url:
-        async with client(http2=False) as http:
-            assert (await http.get(url)).http_version == "HTTP/1.1"
+    async with serving(App(), server=server, tls=files) as url, client(http2=False) as http:
+        assert (await http.get(url)).http_version == "HTTP/1.1"
 
 
 async def test_http2_without_tls(server: str) -> None:
     """A client that begins with HTTP/2 gets it without TLS as well."""
-    async with serving(App(), server=server) as url:
-        async with httpx.AsyncClient(http1=False, http2=True) as http:
-            assert (await http.get(url)).http_version == "HTTP/2"
+    http = httpx.AsyncClient(http1=False, http2=True)
+    async with serving(App(), server=server) as url, http:
+        assert (await http.get(url)).http_version == "HTTP/2"
 
 
 async def test_http2_requests_in_flight_finish(
@@ -117,12 +116,13 @@ async def test_http2_requests_in_flight_finish(
     assert script.log == ["starting", "started", "ending", "ended"]
 
 
-async def test_http2_requests_that_hang_are_cut_off(
-    server: str, files: tuple[Path, Path]
-) -> None:
+async def test_http2_requests_that_hang_are_cut_off(server: str, files: tuple[Path, Path]) -> None:
     """Each of them is counted and cancelled, though they share a connection."""
     script = Counting()
-    async with client() as http, Play(script, server=server, tls=files, shutdown_timeout=0.3) as play:
+    async with (
+        client() as http,
+        Play(script, server=server, tls=files, shutdown_timeout=0.3) as play,
+    ):
         requests = [asyncio.create_task(http.get(play.url + "/slow")) for _ in range(3)]
         await until(lambda: script.waiting == 3)
         with taking_less_than(SOON):
@@ -153,12 +153,12 @@ async def test_a_client_that_takes_its_time_gets_its_answer(server: str) -> None
 async def test_a_client_that_takes_nothing_is_cut_off(server: str) -> None:
     """An answer that its client does not take is counted as a request that was cut off."""
     script = App()
-    async with Play(script, server=server, shutdown_timeout=0.5) as play:
-        async with connected(play.url) as (reader, writer):
-            writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-            await reader.readexactly(1000)
-            with taking_less_than(SOON):
-                error = await play.fails_to_stop()
+    playing = Play(script, server=server, shutdown_timeout=0.5)
+    async with playing as play, connected(play.url) as (reader, writer):
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readexactly(1000)
+        with taking_less_than(SOON):
+            error = await play.fails_to_stop()
     assert "1 request was cut off" in error.stuck["api"]
     assert script.log[-1] == "ended"
 
@@ -244,10 +244,9 @@ async def test_work_after_the_answer_is_waited_for(server: str) -> None:
 
 async def test_an_error_in_a_handler_is_the_clients_only(server: str) -> None:
     """The client gets a 500, and the next one is served."""
-    async with serving(App(), server=server) as url:
-        async with httpx.AsyncClient() as http:
-            assert (await http.get(url + "/fail")).status_code == 500
-            assert (await http.get(url)).text == "hello"
+    async with serving(App(), server=server) as url, httpx.AsyncClient() as http:
+        assert (await http.get(url + "/fail")).status_code == 500
+        assert (await http.get(url)).text == "hello"
 
 
 @pytest.mark.leaves_files("the loop keeps a pipe for signals")

@@ -115,12 +115,12 @@ async def test_a_function_that_says_no_more_than_its_parameters() -> None:
 async def test_parts_of_an_answer_are_sent_as_they_come() -> None:
     """An answer in parts is not held back until it is complete."""
     app = Wsgi()
-    async with serving(app) as url, httpx.AsyncClient(timeout=20) as client:
-        async with client.stream("GET", url + "/ticks") as response:
-            lines = response.aiter_lines()
-            assert await anext(lines) == "1"
-            app.gate.set()
-            assert await anext(lines) == "2"
+    client = httpx.AsyncClient(timeout=20)
+    async with serving(app) as url, client, client.stream("GET", url + "/ticks") as response:
+        lines = response.aiter_lines()
+        assert await anext(lines) == "1"
+        app.gate.set()
+        assert await anext(lines) == "2"
 
 
 async def test_requests_are_handled_side_by_side() -> None:

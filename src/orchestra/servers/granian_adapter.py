@@ -15,9 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from granian._futures import _future_watcher_wrapper, _new_cbscheduler
-from granian._granian import ASGIWorker, SocketHolder, WorkerSignal
-from granian.asgi import _callback_wrapper
+from granian import _futures, _granian, asgi
 from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import DEFAULT_ACCESSLOG_FMT
 
@@ -27,6 +25,13 @@ from .granian_connections import Connections
 from .lifespan import Lifespan
 from .requests import Requests
 from .sockets import BACKLOG, close_all
+
+# Without types, or with wrong ones.
+ASGIWorker: Any = _granian.ASGIWorker
+SocketHolder: Any = _granian.SocketHolder
+_called: Any = asgi._callback_wrapper
+_watched: Any = _futures._future_watcher_wrapper
+_scheduler: Any = _futures._new_cbscheduler
 
 PATIENCE: Final = 0.5
 """Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
@@ -65,9 +70,8 @@ class GranianAdapter:
 
     def _scheduler(self) -> Any:
         log_format = DEFAULT_ACCESSLOG_FMT if self._options.access_log else None
-        call = _callback_wrapper(self._handle, {}, self._lifespan.state, log_format)
-        loop = asyncio.get_running_loop()
-        return _new_cbscheduler(loop, _future_watcher_wrapper(call), impl_asyncio=True)
+        call = _called(self._handle, {}, self._lifespan.state, log_format)
+        return _scheduler(asyncio.get_running_loop(), _watched(call), impl_asyncio=True)
 
     async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
         def send_with_headers(message: Any) -> Any:
@@ -174,7 +178,7 @@ class _Worker:
     def __init__(self, number: int, sock: socket.socket, scheduler: Any, options: Options) -> None:
         loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = loop.create_future()
-        self._signal = WorkerSignal()
+        self._signal = _granian.WorkerSignal()
         self._signal.add_cb(lambda: loop.call_soon_threadsafe(self._set_ended))
         uds = sock.family not in (socket.AF_INET, socket.AF_INET6)
         # Granian closes it.
@@ -184,7 +188,7 @@ class _Worker:
         told = (BACKLOG,) if sys.platform.startswith(("linux", "freebsd")) else ()
         holder = SocketHolder(self._fd, uds, *told)
         worker = ASGIWorker(*_arguments(number, holder, options))
-        serve = worker.serve_async_uds if uds else worker.serve_async  # type: ignore[attr-defined]
+        serve = worker.serve_async_uds if uds else worker.serve_async
         serve(scheduler, loop, self._signal)
 
     @property
@@ -212,14 +216,22 @@ class _Worker:
 
 
 def _arguments(number: int, holder: Any, options: Options) -> tuple[Any, ...]:
-    certificate = options.certificate
-    files = (None, None)
-    if certificate is not None:
-        files = (os.fspath(certificate.certfile), os.fspath(certificate.keyfile))
+    tls = options.certificate
+    files = (None, None) if tls is None else (str(tls.certfile), str(tls.keyfile))
     threads = (1, 1, 1, 30)  # of its own, to block in, for Python, idle for so many seconds
     http = ("auto", HTTP1Settings(), HTTP2Settings(), True)  # and websockets
-    tls = (certificate is not None, *files, None, _TLS, None, [], False)
-    return (number, (None, holder), None, *threads, _MOST_CONNECTIONS, *http, None, *tls, (None,) * 2)
+    https = (tls is not None, *files, None, _TLS, None, [], False)
+    return (
+        number,
+        (None, holder),
+        None,
+        *threads,
+        _MOST_CONNECTIONS,
+        *http,
+        None,
+        *https,
+        (None, None),
+    )
 
 
 def _identity(fd: int) -> tuple[int, int] | None:

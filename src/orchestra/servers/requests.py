@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from .. import _stack
 from ..errors import OrchestraError
@@ -95,7 +95,7 @@ class _Ended(ConnectionAbortedError):
 class _Request:
     """One request, between its server and the application."""
 
-    gone: Message = {"type": "http.disconnect"}
+    gone: ClassVar[Message] = {"type": "http.disconnect"}
 
     def __init__(self, receive: Any, send: Any) -> None:
         task = asyncio.current_task()
@@ -158,7 +158,11 @@ class _Request:
 
 
 class _Websocket(_Request):
-    gone: Message = {"type": "websocket.disconnect", "code": RESTART, "reason": "service restart"}
+    gone: ClassVar[Message] = {
+        "type": "websocket.disconnect",
+        "code": RESTART,
+        "reason": "service restart",
+    }
 
     def __init__(self, receive: Any, send: Any) -> None:
         super().__init__(receive, self._pass)

@@ -104,4 +104,3 @@ class _Responder(WSGIResponder):
             raise ConnectionAbortedError("the request was cut off") from None
         finally:
             self._waiting.discard(task)
-
