@@ -225,11 +225,10 @@ async def test_a_function_that_builds_no_server() -> None:
         await ServerPlayer(lambda: 42, port=0).play(Context())
 
 
-@pytest.mark.parametrize("server", ["grpc", "granian"])
-def test_a_library_that_takes_no_context(server: str) -> None:
+def test_a_library_that_takes_no_context() -> None:
     """An SSLContext is refused at once where the library reads files."""
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with pytest.raises(ValueError, match="certfile, keyfile"):
-        ServerPlayer(builds_grpc if server == "grpc" else asgi, server=server, tls=context)
+        ServerPlayer(builds_grpc, server="grpc", tls=context)

@@ -22,7 +22,7 @@ from server_kit import (
     taking_less_than,
 )
 
-from orchestra import Conductor, Context, OrchestraError, playing
+from orchestra import Conductor, Context, playing
 
 pytestmark = pytest.mark.real_time
 
@@ -176,15 +176,13 @@ async def read_slowly(url: str) -> int:
     return length
 
 
-def test_what_cannot_be_reloaded(files: tuple[str, str]) -> None:
+def test_what_cannot_be_reloaded() -> None:
     """Without files there is nothing to read again, and the error says what to do instead."""
     with pytest.raises(ValueError, match="no tls here"):
         served(App()).reload_tls()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with pytest.raises(ValueError, match="load_cert_chain"):
         served(App(), tls=context).reload_tls()
-    with pytest.raises(OrchestraError, match="granian reads its certificate when it starts"):
-        served(App(), tls=files, server="granian").reload_tls()
 
 
 def test_files_are_checked_also_while_it_does_not_play(files: tuple[str, str]) -> None:

@@ -79,8 +79,13 @@ class HypercornAdapter:
             # On some loops a TLS handshake can't be aborted, and ends in a connection when its
             # client pleases.
             return
+
+        async def handle(scope: Any, receive: Any, send: Any) -> None:
+            connection.requests += 1
+            await self._requests(scope, receive, send)
+
         await TCPServer(
-            _Counting(self._requests, connection),  # type: ignore[arg-type]
+            ASGIWrapper(handle),
             asyncio.get_running_loop(),
             self._config,
             connection.context,
@@ -167,21 +172,9 @@ class HypercornAdapter:
             abort_clients(server)
 
 
-class _Counting(ASGIWrapper):
-    """The application as hypercorn calls it, that counts the requests of a connection."""
-
-    def __init__(self, requests: Requests, connection: Connection) -> None:
-        super().__init__(requests)
-        self._connection = connection
-
-    async def __call__(self, *args: Any) -> None:
-        self._connection.requests += 1
-        await super().__call__(*args)
-
-
 class _Logger(Logger):
     """Hypercorn's, that puts no line about a request together that nobody reads."""
 
-    async def access(self, *args: Any) -> None:  # pyright: ignore
+    async def access(self, request: Any, response: Any, request_time: float) -> None:
         if self.access_logger is not None and self.access_logger.isEnabledFor(logging.INFO):
-            await super().access(*args)
+            await super().access(request, response, request_time)

@@ -22,6 +22,7 @@ class Connection(asyncio.StreamReaderProtocol):
     ) -> None:
         self.reader = asyncio.StreamReader(loop=loop)
         self.writer: Any = None
+        self.transport: Any = None
         # One for each, since its end closes a connection even if its first request is on the way.
         self.context = WorkerContext(None)
         self._terminated = _Terminated()
@@ -35,7 +36,16 @@ class Connection(asyncio.StreamReaderProtocol):
         self._retired = False
         self._lost = False
         self.task: Contained | None = None
-        super().__init__(self.reader, self._begin, loop)
+        super().__init__(self.reader, None, loop)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Have hypercorn serve it."""
+        super().connection_made(transport)
+        self.transport = transport
+        self.writer = _Writer(self.transport, self, self.reader, self._loop_of)
+        self._all.add(self)
+        self.task = contained(lambda: self._serve(self), "hypercorn serves a connection")
+        self.task.add_done_callback(self._end)
 
     def data_received(self, data: bytes) -> None:
         """Note that the client was heard."""
@@ -52,11 +62,6 @@ class Connection(asyncio.StreamReaderProtocol):
         self._lost = True
         self._terminated.event.set()
         super().connection_lost(exc)
-
-    @property
-    def transport(self) -> Any:
-        """The transport, from the moment there is one."""
-        return self.writer.transport
 
     def see_off(self, patience: float) -> None:
         """Let it go, if it can; to be called again until it is gone.
@@ -87,12 +92,6 @@ class Connection(asyncio.StreamReaderProtocol):
         self.transport.abort()
         if self.task is not None:
             self.task.cancel()
-
-    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writer = _Writer(writer.transport, self, reader, self._loop_of)
-        self._all.add(self)
-        self.task = contained(lambda: self._serve(self), "hypercorn serves a connection")
-        self.task.add_done_callback(self._end)
 
     def _end(self, task: Contained) -> None:
         self._all.discard(self)

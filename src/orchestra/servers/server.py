@@ -40,8 +40,8 @@ class ServerPlayer:
     `app` is one of these; the extra in brackets brings what serves it, as in
     `pip install 'orchestra-players[uvicorn]'`:
 
-    - an ASGI application, such as a Starlette or FastAPI instance (`[uvicorn]`; `[hypercorn]`,
-      `[granian]` on request);
+    - an ASGI application, such as a Starlette or FastAPI instance (`[uvicorn]`; `[hypercorn]`
+      on request);
     - a WSGI application, such as a Flask instance (`[wsgi]`);
     - an `aiohttp.web.Application` (`[aiohttp]`);
     - a websockets handler, that is an async function with `(websocket)` (`[websockets]`);
@@ -130,8 +130,7 @@ class ServerPlayer:
         """Read the files of `tls` again: new connections get what is in them now, the others go on.
 
         Raises an `OSError` with the files in it if they can't be used; what was in use stays in use then.
-        Raises `ValueError` if `tls` is no pair of files, and `OrchestraError` if the library can't take
-        up a certificate while it serves. Files are read at each start in any case.
+        Raises `ValueError` if `tls` is no pair of files. They are read at each start in any case.
         """
         if not isinstance(self._tls, tuple):
             raise ValueError(
@@ -139,10 +138,6 @@ class ServerPlayer:
                 if self._tls is None
                 else "reload_tls is about tls=(certfile, keyfile): load the new certificate into your "
                 "ssl.SSLContext with its load_cert_chain, and new connections will get it"
-            )
-        if self._library is not None and not self._library.renews_tls:
-            raise OrchestraError(
-                f"{self._library.name} reads its certificate when it starts: restart it instead"
             )
         for certificate in self._in_use or [Certificate(*self._tls, (), str(self._place))]:
             certificate.renew()

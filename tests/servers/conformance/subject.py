@@ -10,7 +10,7 @@ and for each promise that it can't keep either
 
 - `lacks = {"websockets": "WSGI knows no websockets"}` where there is nothing to keep: the tests of that
   promise are not made for it; or
-- `cannot = {"reload_tls": "granian reads the files once"}` where it should and can't: the tests are made,
+- `cannot = {"sockets": "gRPC takes no sockets, it binds by itself"}` where it should and can't: the tests are made,
   and have to fail (a strict xfail), so that the table is true. If such a test would hang or leave
   something behind, name the promise in `untried` as well: it is then skipped, with the reason.
 
