@@ -23,6 +23,8 @@ from .errors import (
     OrchestraError,
     PermanentError,
     PlayerAbortedError,
+    ProcessDiedError,
+    RemoteError,
     StartTimeoutError,
     StopTimeoutError,
     WatchdogError,
@@ -47,6 +49,7 @@ from .run import play_until_signal, playing, playing_in_thread, run
 from .status import PlayerStatus
 
 if TYPE_CHECKING:
+    from .players.process import ProcessPlayer
     from .servers import ServerPlayer
 
 __all__ = [
@@ -70,7 +73,10 @@ __all__ = [
     "PlayerFunc",
     "PlayerStatus",
     "PlayerWithBackoff",
+    "ProcessDiedError",
+    "ProcessPlayer",
     "Ready",
+    "RemoteError",
     "ServerPlayer",
     "Skipped",
     "StartTimeoutError",
@@ -97,4 +103,8 @@ def __getattr__(name: str) -> object:
         from .servers import ServerPlayer
 
         return ServerPlayer
+    if name == "ProcessPlayer":
+        from .players.process import ProcessPlayer
+
+        return ProcessPlayer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
 from . import _ending, _stack, log
+from ._seat import Subtree
 from ._waiter import call_soon_threadsafe
 from ._watch import Watch
 from .context import Context
@@ -103,6 +104,7 @@ class Life:
         "skipped",
         "state",
         "stopping",
+        "subtree",
         "task",
         "terms",
         "was_ready",
@@ -136,6 +138,7 @@ class Life:
         self.details: dict[str, object] | None = None
         self.groups: list[Group] | None = None
         self.locate: Callable[[], str] | None = None
+        self.subtree: Subtree | None = None
         self.leftover: asyncio.Task[None] | None = None  # of an earlier run that was abandoned
         self.left: dict[str, str] | None = None  # who was cut off here, and where each was
         self.watchers: list[Callable[[Life], None]] | None = None
@@ -164,6 +167,9 @@ class Life:
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
         self.locate = locate
+
+    def on_attach(self, context: Context, subtree: Subtree) -> None:
+        self.subtree = subtree
 
     # Running
 
@@ -218,7 +224,7 @@ class Life:
             self._refuse_second_copy(self.leftover)
         self.state = State.STARTING
         self.since = self.begun_at = now = keeper.loop.time()
-        self.details = self.groups = self.locate = None
+        self.details = self.groups = self.locate = self.subtree = None
         if keeper.listening:
             keeper.emit(Started, self.path, self.restarts)
         if self.terms.has_limits:
