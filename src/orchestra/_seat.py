@@ -16,9 +16,11 @@ class Subtree(Protocol):
 
     def status(self) -> PlayerStatus | None:
         """The player itself with all below it, as it is there; None while nothing is known."""
+        ...
 
     def leaves(self) -> Mapping[str, str]:
         """The paths of those that still go on at the ends of it, and where each is."""
+        ...
 
 
 class Seat(Protocol):

@@ -6,8 +6,10 @@ import pickle
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, cast
 
+from .. import _root
 from ..errors import ConductorError, PermanentError, RemoteError, StopTimeoutError
 from ..log import in_words, shown
 from ..restart import note_of
@@ -116,7 +118,7 @@ def _unpickled(carried: Carried, where: str) -> BaseException:
         if carried.pickled is not None:
             found: Any = pickle.loads(carried.pickled)
             if not parts:
-                return found  # type: ignore[no-any-return]
+                return cast(BaseException, found)
             kind, message, state = found
             group: BaseException = kind(message, parts)
             group.__dict__.update(state)
@@ -156,18 +158,31 @@ def _traceback(error: BaseException, *, with_causes: bool) -> str:
     if error.__traceback__ is None:
         return ""
     try:
-        summary = traceback.TracebackException.from_exception(error)
+        summary = traceback.TracebackException(
+            type(error), error, _inside(error.__traceback__), compact=True
+        )
         # They come over by themselves.
-        summary.__notes__ = None  # type: ignore[attr-defined]
+        summary.__notes__ = None
         return "".join(summary.format(chain=with_causes)).rstrip("\n")
     except Exception:
         return ""
 
 
+def _inside(trace: TracebackType) -> TracebackType:
+    """The traceback without what is ours around the player."""
+    ours, at = trace, trace.tb_next
+    while at is not None:
+        if at.tb_frame.f_code.co_filename == _root.__file__ and at.tb_next is not None:
+            ours = at.tb_next
+        at = at.tb_next
+    return ours
+
+
 def in_process(error: BaseException, pid: int) -> BaseException:
     """Say of those who were stuck that it was in a process, which is gone by now."""
     if isinstance(error, ConductorError):
-        message, entries = error.message, []
+        message = error.message
+        entries: list[tuple[float, str, Exception]] = []
         for moment, path, one in error.entries():
             if type(one) is StopTimeoutError:
                 there = _timeout_in_process(one, pid)

@@ -246,6 +246,10 @@ class _RootLife(Life):
         self._every = None if order.watchdog is None else order.watchdog / BEATS
         self._sent_at = float("-inf")
 
+    def _add_error(self, error: Exception) -> None:
+        # The parent's life notes whose it is.
+        self.errors = [*(self.errors or ()), error]
+
     def _signal_ready(self, context: Context, details: dict[str, object]) -> None:
         super()._signal_ready(context, details)
         self._root.tell_soon()

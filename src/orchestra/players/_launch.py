@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-import multiprocessing.connection  # what can be sent over, sockets and queues among it
+import multiprocessing.connection  # noqa: F401  it says how sockets and pipes are sent
 import os
 import select
 import signal
@@ -14,11 +14,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from multiprocessing import context, forkserver, resource_tracker, spawn
+from multiprocessing import forkserver, resource_tracker, spawn
+from multiprocessing.context import get_spawning_popen, set_spawning_popen
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
+
+from ..errors import nearest
 
 StartMethod = Literal["spawn", "forkserver"]
+METHODS: Final = ("spawn", "forkserver")
 
 POLL_EVERY: Final = 0.01
 """Seconds between two looks at a process, where the system does not tell of its end."""
@@ -37,7 +41,7 @@ class Passed:
         """In the child: the file descriptor there."""
         if not self._to_fork:
             return self._number
-        return forkserver.get_inherited_fds()[self._number]  # type: ignore[index, no-any-return]
+        return forkserver.get_inherited_fds()[self._number]  # type: ignore[index]
 
 
 class Luggage:
@@ -50,12 +54,12 @@ class Luggage:
     def pickled(self, value: object) -> bytes:
         """The value, in which there may also be sockets, and queues and locks between processes."""
         buffer = io.BytesIO()
-        before = context.get_spawning_popen()  # type: ignore[attr-defined]
-        context.set_spawning_popen(self)  # type: ignore[attr-defined]
+        before = get_spawning_popen()
+        set_spawning_popen(self)  # type: ignore[arg-type]
         try:
             ForkingPickler(buffer, 5).dump(value)
         finally:
-            context.set_spawning_popen(before)  # type: ignore[attr-defined]
+            set_spawning_popen(before)
         return buffer.getvalue()
 
     def pass_on(self, fd: int) -> Passed:
@@ -68,7 +72,7 @@ class Luggage:
         self.fds.append(fd)
         return len(self.fds) - 1 if self._to_fork else fd
 
-    def DupFd(self, fd: int) -> Passed:  # noqa: N802
+    def DupFd(self, fd: int) -> Passed:
         return Passed(fd, to_fork=self._to_fork)
 
 
@@ -146,12 +150,11 @@ class ChildProcess:
         self._on_exit = _nobody_waits
         self.kill()
         limit = time.monotonic() + CLOSE_WITHIN
-        while not self.over and time.monotonic() < limit:
-            if self._has_ended():
-                self._end()
-            else:
-                time.sleep(POLL_EVERY / 10)
-        if not self.over:
+        while not self._has_ended() and time.monotonic() < limit:
+            time.sleep(POLL_EVERY / 10)
+        if self._has_ended():
+            self._end()
+        else:
             self._close_fds()
 
     def _close_fds(self) -> None:
@@ -207,7 +210,8 @@ class Forked(ChildProcess):
     def _collect(self) -> int | None:
         assert self._exit_fd is not None, "it is watched from the start"
         with suppress(EOFError):  # of a fork server that is gone itself
-            return forkserver.read_signed(self._exit_fd)  # type: ignore[attr-defined, no-any-return]
+            code: int = forkserver.read_signed(self._exit_fd)
+            return code
         return None
 
 
@@ -258,7 +262,7 @@ async def _fork(fds: Sequence[int], data: bytes, on_exit: Any) -> ChildProcess:
         opened.callback(os.close, alive)
         _write_all(alive, data)
         await _readable(status)
-        pid = forkserver.read_signed(status)  # type: ignore[attr-defined]
+        pid = forkserver.read_signed(status)
         process = Forked(pid, alive, on_exit, status)
         opened.pop_all()
     return process
@@ -277,7 +281,12 @@ def _write_all(fd: int, data: bytes) -> None:
 async def _readable(fd: int) -> None:
     loop = asyncio.get_running_loop()
     ready = loop.create_future()
-    loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+
+    def tell() -> None:
+        loop.remove_reader(fd)
+        ready.set_result(None)
+
+    loop.add_reader(fd, tell)
     try:
         await ready
     finally:
@@ -290,13 +299,12 @@ def socket_pair(luggage: Luggage) -> tuple[socket.socket, socket.socket, Passed]
     return ours, theirs, luggage.pass_on(theirs.fileno())
 
 
-def check_method(method: object) -> StartMethod:
+def check_method(method: str) -> StartMethod:
     """The start method, or the error that says what is accepted."""
-    from ..errors import nearest
-
     if sys.platform == "win32":
-        raise NotImplementedError("ProcessPlayer needs a POSIX system; on Windows, use CommandPlayer")
-    if method not in ("spawn", "forkserver"):
-        known = ("spawn", "forkserver")
-        raise ValueError(f"start_method={method!r} is unknown. {nearest(str(method), known)}")
-    return method  # type: ignore[return-value]
+        raise NotImplementedError(
+            "ProcessPlayer needs a POSIX system; on Windows use CommandPlayer"
+        )
+    if method not in METHODS:
+        raise ValueError(f"start_method={method!r} is unknown. {nearest(str(method), METHODS)}")
+    return cast(StartMethod, method)

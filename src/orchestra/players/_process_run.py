@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from .._life import Life
 from ..context import Context
-from ..errors import OrchestraError, ProcessDiedError, StopTimeoutError
+from ..errors import ProcessDiedError, StopTimeoutError
 from ..log import Logger, complains, default_logger, informs, report
 from ._carried import Carried, in_process, portable, restored
 from ._child import Boot, Order

@@ -55,7 +55,7 @@ class ProcessPlayer:
         start_timeout: float | None = None,
         loop_factory: LoopFactory | None = None,
     ) -> None:
-        self._method = check_method(start_method)
+        self._method: StartMethod = check_method(start_method)
         self._player = as_player(player)
         terms = terms_of(self._player)
         self._backoff = None if backoff is None else as_backoff(backoff)
