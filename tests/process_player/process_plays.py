@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -57,7 +58,9 @@ class Reports:
         )
         await ctx.wait()
         remaining = ctx.remaining()
-        logging.getLogger("reports").warning("%s %s", ctx.reason, remaining, extra={"left": remaining})
+        logging.getLogger("reports").warning(
+            "%s %s", ctx.reason, remaining, extra={"left": remaining}
+        )
 
 
 class Later:
@@ -100,7 +103,9 @@ def logs(ctx: Context) -> None:
     try:
         raise KeyError("lost")
     except KeyError:
-        logger.warning("it is %s", "late", extra={"job": 7, "lock": threading.Lock()}, exc_info=True)
+        logger.warning(
+            "it is %s", "late", extra={"job": 7, "lock": threading.Lock()}, exc_info=True
+        )
     bare = threading.Thread(target=logger.error, args=("bare",), name="bare-thread")
     bare.start()
     bare.join()
@@ -227,10 +232,12 @@ ERRORS: dict[str, Any] = {
 
 
 class Raises:
-    def __init__(self, which: str) -> None:
-        self.which = which
+    def __init__(self, which: str, *, late: bool = False) -> None:
+        self.which, self.late = which, late
 
     async def play(self, ctx: Context) -> None:
+        if self.late:
+            await ctx.wait()
         error: BaseException = ERRORS[self.which]()
         error.add_note("a note of its own")
         try:
@@ -247,7 +254,11 @@ async def circle(ctx: Context) -> None:
 
 def failing_group() -> Conductor:
     return Conductor(
-        {"a": Raises("plain"), "b": Raises("unpicklable"), "inner": Conductor({"c": Raises("os")})}
+        {
+            "a": restarting(Raises("plain"), [0.1]),
+            "b": Raises("unpicklable", late=True),
+            "inner": Conductor({"c": Raises("os", late=True)}),
+        }
     )
 
 
@@ -276,14 +287,21 @@ class Dies:
             os._exit(9)
 
 
-async def closes_all_files(ctx: Context) -> None:
-    os.closerange(3, 100)
-    await asyncio.sleep(3600)
+async def hangs_up(ctx: Context) -> None:
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            one = socket.socket(fileno=os.dup(int(name)))
+        except OSError:
+            continue
+        with one:
+            if one.family == socket.AF_UNIX:
+                one.shutdown(socket.SHUT_WR)
+    await ctx.wait()
 
 
 async def stops_its_loop(ctx: Context) -> None:
     asyncio.get_running_loop().call_soon(sys.exit, 5)
-    await asyncio.sleep(3600)
+    await ctx.wait()
 
 
 class BreaksOnArrival:

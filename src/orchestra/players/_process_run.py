@@ -215,7 +215,7 @@ class ProcessRun:
             left = self._tree.leaves() or {path: self._tree.where()}
             raise StopTimeoutError(left, left)
         elif not (self._asked and process.terminated_by_us()):
-            raise died(process.pid, process.exitcode, started=self._begun)
+            raise died(process.pid, process.exitcode, started=self._begun, cut=process.killed)
 
 
 def _next_look(left: float, whole: float) -> float:
@@ -226,9 +226,11 @@ def _next_look(left: float, whole: float) -> float:
     return min([ASK_EVERY, *(step for step in steps if step > 0)])
 
 
-def died(pid: int, exitcode: int | None, *, started: bool) -> ProcessDiedError:
-    """The error for a process that ended by itself."""
-    if exitcode is None:
+def died(pid: int, exitcode: int | None, *, started: bool, cut: bool = False) -> ProcessDiedError:
+    """The error for a process that ended by itself, or had to, since it had `cut` the connection."""
+    if cut:
+        words = "closed its connection, and was killed for that"
+    elif exitcode is None:
         words = "ended, and nobody can tell how: somebody else has taken its exit code"
     elif exitcode >= 0:
         words = f"ended with exit code {exitcode} before its player did, as after os._exit"
