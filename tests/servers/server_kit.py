@@ -183,11 +183,20 @@ async def until(condition: Callable[[], Any]) -> Any:
         return found
 
 
+def where(url: str) -> tuple[str, int] | str:
+    """A host and a port, or the path of a Unix socket."""
+    return url.removeprefix("unix:") if url.startswith("unix:") else host_and_port(url)
+
+
 def refuses(url: str) -> bool:
     """Whether nobody listens there."""
-    with socket.socket() as sock:
+    place = where(url)
+    family = socket.AF_UNIX if isinstance(place, str) else socket.AF_INET
+    if ":" in place[0]:
+        family = socket.AF_INET6
+    with socket.socket(family) as sock:
         sock.settimeout(5)
-        return sock.connect_ex(host_and_port(url)) != 0
+        return sock.connect_ex(place) != 0
 
 
 @contextmanager

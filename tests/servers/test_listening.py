@@ -23,6 +23,7 @@ from server_kit import (
 )
 
 from orchestra import Conductor, Context, playing
+from orchestra.servers.sockets import close_all, listen_on_tcp, url_of
 
 pytestmark = pytest.mark.real_time
 
@@ -257,3 +258,55 @@ async def test_clients_wait_while_the_application_starts() -> None:
     assert await request == "hello"
     ctx.cancel()
     await task
+
+
+# For a server that binds by itself
+
+
+async def test_a_port_is_held_for_one_who_binds_by_himself() -> None:
+    """Nobody is served there and nobody else gets it, but who binds to it with SO_REUSEPORT."""
+    sockets = await listen_on_tcp("localhost", 0, reuse_port=False, only_hold=True)
+    url = url_of(sockets[0], "http")
+    try:
+        assert refuses(url)
+        with pytest.raises(OSError, match="in use"), socket.socket(sockets[0].family) as other:
+            other.bind(sockets[0].getsockname())
+        with socket.socket(sockets[0].family) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            server.bind(sockets[0].getsockname())
+            server.listen()
+            assert not refuses(url)
+    finally:
+        close_all(sockets)
+
+
+@pytest.mark.parametrize("reuse_port", [False, True])
+async def test_a_port_that_somebody_listens_on_is_not_held(reuse_port: bool) -> None:
+    """Also where that one would share it, unless sharing was asked for."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        if reuse_port:
+            close_all(await listen_on_tcp("127.0.0.1", port, reuse_port=True, only_hold=True))
+            return
+        with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
+            await listen_on_tcp("127.0.0.1", port, reuse_port=False, only_hold=True)
+
+
+async def test_a_unix_socket_of_one_who_binds_by_himself(tmp_path: Path) -> None:
+    """What is stale is removed before, what the server has left behind afterwards."""
+    path = tmp_path / "server.sock"
+    player = served(lambda: None, uds=path, server="grpc")
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+        listener = await player._place.open(only_hold=True)
+        assert not path.exists()
+        assert listener.addresses("grpc") == (f"unix:{path}",)
+        assert listener.duplicates() == []
+        with socket.socket(socket.AF_UNIX) as left_behind:
+            left_behind.bind(str(path))
+        listener.close()
+        assert not path.exists()

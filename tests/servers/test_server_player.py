@@ -79,10 +79,6 @@ async def test_every_form_of_an_asgi_application_is_served(given: Any) -> None:
         assert await get(url) == "plain"
 
 
-def wsgi(environ: Any, start_response: Any) -> list[bytes]:
-    return []
-
-
 @pytest.mark.parametrize(
     ("given", "hint"),
     [
@@ -90,11 +86,10 @@ def wsgi(environ: Any, start_response: Any) -> list[bytes]:
         ("module:app", "import it"),
         (Starlette, "give an instance"),
         (NewStyle, "give an instance"),
-        (wsgi, "a2wsgi"),
-        (lambda: None, "lambda"),
+        (lambda a, b, c, d: None, "lambda"),
         (with_one_more, "with_one_more"),
     ],
-    ids=["none", "string", "class", "another class", "wsgi", "lambda", "four arguments"],
+    ids=["none", "string", "class", "another class", "lambda", "four arguments"],
 )
 def test_what_is_no_application_is_refused_at_once(given: Any, hint: str) -> None:
     """A TypeError says what was given, what may be meant, and what is accepted."""
@@ -119,7 +114,14 @@ def test_what_is_no_application_is_refused_at_once(given: Any, hint: str) -> Non
         ({"uds": "a", "sockets": []}, ValueError, "exclude"),
         ({"uds": "a", "reuse_port": True}, ValueError, "reuse_port"),
         ({"sockets": []}, ValueError, "empty"),
-        ({"sockets": [7]}, TypeError, "socket.socket"),
+        ({"sockets": ["7"]}, TypeError, "socket.socket"),
+        ({"sockets": [True]}, TypeError, "socket.socket"),
+        ({"sockets": 7}, TypeError, "[3]"),
+        ({"sockets": [99999]}, ValueError, "descriptor 99999"),
+        ({"sockets": "sistemd"}, ValueError, "Did you mean 'systemd'?"),
+        ({"uds_mode": "660"}, TypeError, "0o660"),
+        ({"uds_mode": 660}, ValueError, "0o660"),
+        ({"access_log": 1}, TypeError, "access_log"),
         ({"tls": "cert.pem"}, TypeError, "tls"),
         ({"tls": ("cert.pem", None)}, TypeError, "tls"),
         ({"tls": ssl.create_default_context()}, ValueError, "for clients"),

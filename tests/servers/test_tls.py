@@ -22,7 +22,7 @@ from server_kit import (
     taking_less_than,
 )
 
-from orchestra import Conductor, Context, playing
+from orchestra import Conductor, Context, OrchestraError, playing
 
 pytestmark = pytest.mark.real_time
 
@@ -174,3 +174,50 @@ async def read_slowly(url: str) -> int:
     length = len(await reader.read())
     writer.close()
     return length
+
+
+def test_what_cannot_be_reloaded(files: tuple[str, str]) -> None:
+    """Without files there is nothing to read again, and the error says what to do instead."""
+    with pytest.raises(ValueError, match="no tls here"):
+        served(App()).reload_tls()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with pytest.raises(ValueError, match="load_cert_chain"):
+        served(App(), tls=context).reload_tls()
+    with pytest.raises(OrchestraError, match="granian reads its certificate when it starts"):
+        served(App(), tls=files, server="granian").reload_tls()
+
+
+def test_files_are_checked_also_while_it_does_not_play(files: tuple[str, str]) -> None:
+    """Before it plays, a reload tells whether the files could be used."""
+    player = served(App(), tls=files)
+    player.reload_tls()
+    Path(files[0]).write_text("nonsense")
+    with pytest.raises(ssl.SSLError, match=r"cert\.pem"):
+        player.reload_tls()
+
+
+async def test_a_renewed_certificate_is_shown_whatever_the_client_asks_for(
+    files: tuple[str, str], tmp_path: Path
+) -> None:
+    """Clients that name no server get it as well, and the protocols on offer stay the same."""
+    player = served(App(), tls=files)
+    async with playing(player) as performance:
+        place = host_and_port(address(performance))
+        write(tmp_path, trustme.CA())
+        player.reload_tls()
+        renewed = ssl.PEM_cert_to_DER_cert(Path(files[0]).read_text().partition("\n\n")[0])
+        for name in (None, "localhost"):
+            shown, protocol = await asyncio.to_thread(hand_shake, place, name)
+            assert shown == renewed
+            assert protocol == "http/1.1"
+
+
+def hand_shake(place: tuple[str, int], name: str | None) -> tuple[bytes | None, str | None]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    with (
+        socket.create_connection(place, timeout=20) as sock,
+        context.wrap_socket(sock, server_hostname=name) as secure,
+    ):
+        return secure.getpeercert(binary_form=True), secure.selected_alpn_protocol()

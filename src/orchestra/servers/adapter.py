@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from socket import socket
 from typing import Any, Protocol
 
+from .tls import Certificate
+
 MOST_SHOWN = 10
 """So many places are named; of the rest only the number is of interest."""
 
@@ -32,6 +34,29 @@ class Work:
         return "\n".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to serve, in one run."""
+
+    addresses: tuple[str, ...] = ()
+    """Where it serves, as URLs, in the order of the sockets: `http://127.0.0.1:8000`, `unix:/run/a.sock`."""
+
+    tls: ssl.SSLContext | None = None
+    """What to serve with; the context takes up a renewed certificate by itself."""
+
+    certificate: Certificate | None = None
+    """The files behind `tls`, for libraries that take no context; None where the user gave a context."""
+
+    access_log: bool = True
+    """Whether each request is logged, through the library's own standard logger."""
+
+    shutdown_timeout: float = 10.0
+    """Seconds that requests in flight have; for libraries that want to be told before. `drain` decides."""
+
+    uds_mode: int = 0o660
+    """The mode of a Unix socket, for libraries that bind by themselves."""
+
+
 class Adapter(Protocol):
     """One run of a server library. It is made for the run, and all is called in the loop's thread.
 
@@ -39,12 +64,14 @@ class Adapter(Protocol):
     there. No step touches signals, configures logging or lets a `SystemExit` out.
     """
 
-    def __init__(self, app: Any, tls: ssl.SSLContext | None) -> None: ...
+    def __init__(self, app: Any, options: Options) -> None: ...
 
     async def start(self, sockets: Sequence[socket]) -> None:
         """Start the application, then accept connections; returns when a client can be served.
 
-        The sockets listen already, and are the adapter's to close. Raises what the application or the
+        The sockets listen already, and are the adapter's to close. For a library that `binds` by
+        itself they only hold its addresses: it binds to these with SO_REUSEPORT, and there is none for
+        a Unix socket. Raises what the application or the
         library raised. May be cancelled, and `abort` follows.
         """
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .explained import explained
+from .handed_in import HandedIn, checked_sockets, duplicates_of, in_words_of
 from .listener import Listener
-from .sockets import in_words, listen_on_tcp, listen_on_unix, url_of
+from .sockets import in_words, listen_on_tcp, listen_on_unix, remove_stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +21,47 @@ class Place:
     host: str
     port: int
     uds: str | None = None
-    sockets: tuple[socket.socket, ...] = ()
+    uds_mode: int = 0o660
+    sockets: HandedIn = ()
     reuse_port: bool = False
 
     def __str__(self) -> str:
         if self.sockets:
-            known = (sock for sock in self.sockets if sock.fileno() != -1)
-            return " and ".join(url_of(sock, "tcp") for sock in known) or "closed sockets"
+            return in_words_of(self.sockets)
         return f"unix:{self.uds}" if self.uds is not None else in_words(self.host, self.port)
 
-    async def open(self) -> Listener:
-        """Listen there; raises an `OSError` with the address in it."""
+    async def open(self, *, only_hold: bool = False) -> Listener:
+        """Listen there, or hold it for one who binds by himself; an `OSError` with the address in it."""
         if self.sockets:
-            return Listener(self.sockets, lent=True)
+            return Listener(duplicates_of(self.sockets))
         if self.uds is not None:
-            return Listener([listen_on_unix(self.uds)], path=self.uds)
-        return Listener(await listen_on_tcp(self.host, self.port, reuse_port=self.reuse_port))
+            return _on_unix(self.uds, self.uds_mode, only_hold)
+        sockets = await listen_on_tcp(
+            self.host, self.port, reuse_port=self.reuse_port, only_hold=only_hold
+        )
+        return Listener(sockets, only_held=only_hold)
+
+    def borrowing(self, sockets: Iterable[Any]) -> Place:
+        """The same, on sockets that come from the process that has opened it; on none for now."""
+        given = tuple(sockets)
+        return replace(self, sockets=given and checked_sockets(given))
+
+    def shared(self, listener: Listener) -> Place:
+        """The same, for one of several who bind by themselves to what a listener holds."""
+        ports = [sock.getsockname()[1] for sock in listener.sockets]
+        return replace(self, port=ports[0], reuse_port=True) if ports else self
+
+
+def _on_unix(path: str, mode: int, only_hold: bool) -> Listener:
+    if not only_hold:
+        return Listener([listen_on_unix(path, mode)], path=path)
+    with explained(f"can't listen on unix:{path}"):
+        remove_stale(path)
+    return Listener((), path=path, only_held=True)
 
 
 def checked_place(
-    host: Any, port: Any, uds: Any, sockets: Iterable[Any] | None, reuse_port: Any
+    host: Any, port: Any, uds: Any, uds_mode: Any, sockets: Any, reuse_port: Any
 ) -> Place:
     """A place made of these arguments; `TypeError` or `ValueError` if they make no sense."""
     if uds is not None and sockets is not None:
@@ -51,7 +74,8 @@ def checked_place(
         _checked_host(host),
         _checked_port(port),
         None if uds is None else _checked_uds(uds),
-        () if sockets is None else _checked_sockets(sockets),
+        _checked_mode(uds_mode),
+        () if sockets is None else checked_sockets(sockets),
         bool(reuse_port),
     )
 
@@ -87,17 +111,9 @@ def _checked_uds(uds: Any) -> str:
     return os.path.abspath(path)
 
 
-def _checked_sockets(sockets: Iterable[Any]) -> tuple[socket.socket, ...]:
-    if isinstance(sockets, socket.socket):
-        raise TypeError("sockets must be several, as in [sock]")
-    given = tuple(sockets)
-    if not given:
-        raise ValueError("sockets is empty")
-    for sock in given:
-        if not isinstance(sock, socket.socket):
-            raise TypeError(f"sockets must be of socket.socket, not {sock!r}")
-        if sock.fileno() == -1 or sock.type != socket.SOCK_STREAM:
-            raise ValueError(f"{sock!r} is no open stream socket")
-        if sock.family in (socket.AF_INET, socket.AF_INET6) and not sock.getsockname()[1]:
-            raise ValueError(f"{sock!r} is not bound to a port")
-    return given
+def _checked_mode(mode: Any) -> int:
+    if not isinstance(mode, int) or isinstance(mode, bool):
+        raise TypeError(f"uds_mode must be a number such as 0o660, not {mode!r}")
+    if not 0 <= mode <= 0o777:
+        raise ValueError(f"uds_mode must be from 0 to 0o777, such as 0o660, not {mode} ({mode:#o})")
+    return mode

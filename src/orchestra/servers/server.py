@@ -15,13 +15,14 @@ from ..backoff import as_backoff
 from ..context import Context
 from ..errors import OrchestraError, StopTimeoutError
 from ..player import name_of
-from .adapter import Adapter
-from .apps import kind_of_app
-from .libraries import library_for
+from .adapter import Adapter, Options
+from .factories import Built
+from .libraries import Library, library_for, library_of
 from .listener import Listener
-from .place import checked_place
+from .loan import Loan
+from .place import Place, checked_place
 from .returning import life_of, returning, when_gone
-from .tls import check_tls, load_tls
+from .tls import Certificate, check_tls
 
 MARGIN: Final = 0.15
 """The share of the time left that is kept back, to cut off in what has not stopped by then."""
@@ -36,19 +37,33 @@ CUT_WITHIN: Final = 0.5
 class ServerPlayer:
     """Serves an application, for as long as it plays.
 
-    `app` is an ASGI application: an async callable with `(scope, receive, send)`, such as a Starlette
-    or FastAPI instance, on uvicorn (`pip install 'orchestra-players[uvicorn]'`).
+    `app` is one of these; the extra in brackets brings what serves it, as in
+    `pip install 'orchestra-players[uvicorn]'`:
+
+    - an ASGI application, such as a Starlette or FastAPI instance (`[uvicorn]`; `[hypercorn]`,
+      `[granian]` on request);
+    - a WSGI application, such as a Flask instance (`[wsgi]`);
+    - an `aiohttp.web.Application` (`[aiohttp]`);
+    - a websockets handler, that is an async function with `(websocket)` (`[websockets]`);
+    - a client-connected callback as of `asyncio.start_server`, with `(reader, writer)`;
+    - a function that builds a `grpc.aio.Server` (`[grpc]`), or a `socketserver.BaseServer`, and takes
+      nothing, or the address. Without a return annotation, its first run shows what it builds.
 
     - `host`, `port`: a name or an address, IPv4 or IPv6, and a port; with 0, any that is free.
     - `uds`: the path of a Unix socket instead. One that nobody listens on any more is replaced, and
-      afterwards it is removed. Its owner and its group may connect.
-    - `sockets`: or sockets that have been bound elsewhere. They stay the caller's to close.
+      afterwards it is removed. `uds_mode` is its mode: its owner and its group may connect.
+    - `sockets`: or sockets that have been bound elsewhere, or numbers of file descriptors, which stay
+      the caller's to close; or `"systemd"` for those that systemd has passed, `"systemd:name"` for
+      those under this FileDescriptorName.
     - `reuse_port`: let others listen on the same port as well, who do the same.
-    - `tls`: an `ssl.SSLContext`, or `(certfile, keyfile)`, which are read at each start.
+    - `tls`: an `ssl.SSLContext`, or `(certfile, keyfile)`, which are read at each start and by
+      `reload_tls`.
+    - `access_log`: whether requests are logged, through the library's standard logger.
     - `shutdown_timeout`: seconds that requests in flight have to finish once it is asked to stop, and
       never more than its context has left, less some for the cut.
     - `backoff`: delays in seconds after which it comes back when it fails; see `PlayerWithBackoff`.
-    - `server`: the library that serves, if it shall be another than the usual one: `"uvicorn"`.
+    - `server`: the library that serves, if it shall be another than the usual one, or the kind of the
+      application where that can't be recognised: `"hypercorn"`, `"wsgi"`, `"grpc"`.
 
     It listens from the start of its first run, before the application starts, until no run can follow:
     clients that connect between two runs wait, and are served by the next. It is ready, with its
@@ -81,23 +96,28 @@ class ServerPlayer:
         host: str = "127.0.0.1",
         port: int = 8000,
         uds: str | os.PathLike[str] | None = None,
-        sockets: Iterable[socket.socket] | None = None,
+        uds_mode: int = 0o660,
+        sockets: Iterable[socket.socket | int] | str | None = None,
         reuse_port: bool = False,
         tls: ssl.SSLContext | tuple[str | os.PathLike[str], str | os.PathLike[str]] | None = None,
+        access_log: bool = True,
         shutdown_timeout: float = 10.0,
         backoff: Iterable[float] | None = None,
         server: str | None = None,
     ) -> None:
-        kind = kind_of_app(app)
+        kind, self._library = library_for(app, server)
         self._given = app
         self._app = kind.prepared(app)
-        self._library = library_for(kind, server)
-        self._place = checked_place(host, port, uds, sockets, reuse_port)
+        self._place = checked_place(host, port, uds, uds_mode, sockets, reuse_port)
         self._tls = check_tls(tls)
+        self._access_log = _checked_bool("access_log", access_log)
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._kept: dict[tuple[Any, str], Listener] = {}
-        self._library.check_installed()
+        self._in_use: list[Certificate] = []
+        self._loan = Loan()
+        if self._library is not None:
+            self._check(self._library)
 
     def __repr__(self) -> str:
         return f"ServerPlayer({name_of(self._given)}, {self._place})"
@@ -105,6 +125,27 @@ class ServerPlayer:
     def backoff(self) -> Iterable[float]:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
+
+    def reload_tls(self) -> None:
+        """Read the files of `tls` again: new connections get what is in them now, the others go on.
+
+        Raises an `OSError` with the files in it if they can't be used; what was in use stays in use then.
+        Raises `ValueError` if `tls` is no pair of files, and `OrchestraError` if the library can't take
+        up a certificate while it serves. Files are read at each start in any case.
+        """
+        if not isinstance(self._tls, tuple):
+            raise ValueError(
+                "reload_tls is about tls=(certfile, keyfile), and there is no tls here"
+                if self._tls is None
+                else "reload_tls is about tls=(certfile, keyfile): load the new certificate into your "
+                "ssl.SSLContext with its load_cert_chain, and new connections will get it"
+            )
+        if self._library is not None and not self._library.renews_tls:
+            raise OrchestraError(
+                f"{self._library.name} reads its certificate when it starts: restart it instead"
+            )
+        for certificate in self._in_use or [Certificate(*self._tls, (), str(self._place))]:
+            certificate.renew()
 
     async def play(self, ctx: Context) -> None:
         """Serve until `ctx` is done, then stop gracefully.
@@ -115,22 +156,110 @@ class ServerPlayer:
         """
         if ctx.done():
             return
-        listener = await self._listen(ctx)
+        library, app = self._decided()
         try:
-            await self._serve(ctx, listener)
+            listener = await self._listen(ctx, library)
+            try:
+                await self._serve(ctx, listener, library, app)
+            finally:
+                self._keep(ctx, listener)
         finally:
-            self._keep(ctx, listener)
+            if isinstance(app, Built):
+                app.close()
+
+    # Copies in other processes
+
+    async def lend(self) -> tuple[ServerPlayer, list[socket.socket]]:
+        """A copy to be pickled and played in another process, and the sockets that it needs there.
+
+        There it takes them by `borrow`. All copies listen on the same sockets, which are opened by the
+        first and stay open here until each has been given back, so that clients wait rather than fail
+        while a copy comes back. A library that binds by itself gets no sockets: its copies share the
+        port by SO_REUSEPORT, and this process holds it.
+
+        Raises `TypeError` if a copy can't be played elsewhere, and an `OSError` as `play` does.
+        """
+        library = self._library
+        if library is None:
+            raise TypeError(
+                f"{name_of(self._given)} does not say what it builds, which has to be known before "
+                "it goes to another process: give server='grpc' or server='socketserver'"
+            )
+        self._check_picklable()
+        listener = await self._loan.take(lambda: self._place.open(only_hold=library.binds))
+        place = self._place.borrowing(())
+        if library.binds:
+            return self._copy(place.shared(listener)), []
+        return self._copy(place), listener.sockets
+
+    def borrow(self, sockets: Iterable[socket.socket]) -> None:
+        """Listen on these, in the process where this copy plays; nothing to be called without any."""
+        self._place = self._place.borrowing(sockets)
+
+    def give_back(self) -> None:
+        """One who has called `lend` has no more use for its sockets; after the last they are closed."""
+        self._loan.give_back()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._check_picklable()
+        if self._place.sockets:
+            raise TypeError(
+                "sockets belong to their process: a ServerPlayer with some can't be pickled"
+            )
+        return {name: each for name, each in vars(self).items() if name not in _OF_ITS_PROCESS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _kept={}, _in_use=[], _loan=Loan())
+
+    def _copy(self, place: Place) -> ServerPlayer:
+        made = object.__new__(type(self))
+        made.__setstate__(vars(self) | {"_place": place})
+        return made
+
+    def _check_picklable(self) -> None:
+        if isinstance(self._tls, ssl.SSLContext):
+            raise TypeError(
+                "an ssl.SSLContext can't be pickled, so this can't go to another process: "
+                "give tls=(certfile, keyfile)"
+            )
+
+    # Who serves
+
+    def _decided(self) -> tuple[Library, Any]:
+        """The library, and what it serves in this run."""
+        if self._library is not None:
+            return self._library, self._app
+        built = Built(self._app)
+        try:
+            library = library_of(built.first)
+            self._check(library)
+        except BaseException:
+            built.close()
+            raise
+        self._library = library
+        return library, built
+
+    def _check(self, library: Library) -> None:
+        library.check_installed()
+        if library.binds and self._place.sockets:
+            raise ValueError(
+                f"{library.name} listens by itself and takes no sockets: give it a port"
+            )
+        if isinstance(self._tls, ssl.SSLContext) and not library.takes_context:
+            raise ValueError(
+                f"{library.name} can't serve with an ssl.SSLContext: give it tls=(certfile, keyfile)"
+            )
 
     # The sockets, from one run to the next
 
-    async def _listen(self, ctx: Context) -> Listener:
+    async def _listen(self, ctx: Context, library: Library) -> Listener:
         if life_of(ctx, self.play) is not None:
             kept = self._kept.pop(_key(ctx), None)
             if kept is not None:
                 if kept.unwatch is not None:
                     kept.unwatch()
                 return kept
-        return await self._place.open()
+        return await self._place.open(only_hold=library.binds)
 
     def _keep(self, ctx: Context, listener: Listener) -> None:
         """Keep the sockets open while another run may follow."""
@@ -150,24 +279,42 @@ class ServerPlayer:
 
     # One run
 
-    async def _serve(self, ctx: Context, listener: Listener) -> None:
-        addresses = listener.addresses("http" if self._tls is None else "https")
-        tls = load_tls(self._tls, " and ".join(addresses))
-        adapter = self._library.make_adapter(self._app, tls)
+    async def _serve(self, ctx: Context, listener: Listener, library: Library, app: Any) -> None:
+        options = self._options(library, listener)
+        adapter = library.make_adapter(app, options)
         task = asyncio.current_task()
         ctx.locate(lambda: adapter.work().in_words("in progress") or _stack.of_task(task))
         serving = False
+        if options.certificate is not None:
+            self._in_use.append(options.certificate)
         try:
             async with ctx.interrupt():
                 await adapter.start(listener.duplicates())
                 serving = True
-                ctx.ready(addresses=addresses)
+                ctx.ready(addresses=options.addresses)
                 await adapter.wait()
-                raise OrchestraError(f"{self._library.name} ended by itself")
+                raise OrchestraError(f"{library.name} ended by itself")
             if serving:
                 await self._stop(ctx, adapter, listener)
         finally:
+            if options.certificate is not None:
+                self._in_use.remove(options.certificate)
             await adapter.abort(_time_to_cut(ctx))
+
+    def _options(self, library: Library, listener: Listener) -> Options:
+        addresses = listener.addresses(library.schemes[self._tls is not None])
+        context, certificate = self._tls, None
+        if isinstance(context, tuple):
+            certificate = Certificate(*context, library.alpn, " and ".join(addresses))
+            context = certificate.context
+        return Options(
+            addresses=addresses,
+            tls=context,
+            certificate=certificate,
+            access_log=self._access_log,
+            shutdown_timeout=self._shutdown_timeout,
+            uds_mode=self._place.uds_mode,
+        )
 
     async def _stop(self, ctx: Context, adapter: Adapter, listener: Listener) -> None:
         life = life_of(ctx, self.play)
@@ -187,6 +334,15 @@ class ServerPlayer:
     def _time_to_drain(self, ctx: Context) -> float:
         left = _left(ctx)
         return min(self._shutdown_timeout, left - min(MOST_MARGIN, left * MARGIN))
+
+
+_OF_ITS_PROCESS: Final = {"_kept", "_in_use", "_loan"}
+
+
+def _checked_bool(name: str, given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise TypeError(f"{name} must be True or False, not {given!r}")
+    return given
 
 
 def _left(ctx: Context) -> float:

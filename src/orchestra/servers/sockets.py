@@ -15,9 +15,6 @@ from .explained import explained
 BACKLOG: Final = 2048
 """How many clients may wait to be accepted; the system may allow fewer."""
 
-UNIX_MODE: Final = 0o660
-"""Who may connect to a Unix socket: its owner and its group."""
-
 _ATTEMPTS: Final = 10
 
 _NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -25,16 +22,19 @@ _NOT_HERE: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _Family = tuple[int, tuple[Any, ...]]  # and the address in it
 
 
-async def listen_on_tcp(host: str, port: int, *, reuse_port: bool) -> list[socket.socket]:
+async def listen_on_tcp(
+    host: str, port: int, *, reuse_port: bool, only_hold: bool = False
+) -> list[socket.socket]:
     """Listen on all addresses of a host, with the same port on each.
 
-    Raises an `OSError` with the address in it.
+    With `only_hold` the sockets do not listen: they keep the addresses for one who binds to them with
+    SO_REUSEPORT. Raises an `OSError` with the address in it.
     """
     with explained(f"can't listen on {in_words(host, port)}"):
         found = await _resolve(host, port)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return _listen_on_each(found, port, reuse_port)
+                return _listen_on_each(found, port, reuse_port, only_hold)
             except OSError as error:
                 # A port that was free at the first address may be taken at the second.
                 chance = port == 0 and len(found) > 1 and attempt < _ATTEMPTS
@@ -57,15 +57,20 @@ async def _resolve(host: str, port: int) -> list[_Family]:
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def _listen_on_each(places: list[_Family], port: int, reuse_port: bool) -> list[socket.socket]:
+def _listen_on_each(
+    places: list[_Family], port: int, reuse_port: bool, only_hold: bool
+) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     absent: OSError | None = None
     try:
         for family, address in places:
             # Those after the first get the port that the system has picked for it.
             chosen = sockets[0].getsockname()[1] if sockets else port
+            place = family, (address[0], chosen, *address[2:])
             try:
-                sockets.append(_listen(family, (address[0], chosen, *address[2:]), reuse_port))
+                sockets.append(
+                    _hold(*place, reuse_port) if only_hold else _listen(*place, reuse_port)
+                )
             except OSError as error:
                 # `localhost` has an address in IPv6 where the system has no IPv6.
                 if error.errno not in _NOT_HERE:
@@ -79,7 +84,26 @@ def _listen_on_each(places: list[_Family], port: int, reuse_port: bool) -> list[
     return sockets
 
 
+def _hold(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
+    if not reuse_port:
+        # With SO_REUSEPORT the system would let us share the port with somebody who listens there.
+        with _bound(family, address, reuse_port=False) as sock:
+            address = sock.getsockname()
+    return _bound(family, address, reuse_port=True)
+
+
 def _listen(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
+    sock = _bound(family, address, reuse_port)
+    try:
+        # Now and not when the application has started: only this finds out who else listens there.
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _bound(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if os.name == "posix":
@@ -91,26 +115,24 @@ def _listen(family: int, address: tuple[Any, ...], reuse_port: bool) -> socket.s
             # Systems differ in whether `::` takes IPv4 too; here it never does.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)
-        # Now and not when the application has started: only this finds out who else listens there.
-        sock.listen(BACKLOG)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def listen_on_unix(path: str) -> socket.socket:
+def listen_on_unix(path: str, mode: int) -> socket.socket:
     """Listen on a Unix socket; one that nobody listens on any more is replaced.
 
     Raises an `OSError` with the path in it.
     """
     with explained(f"can't listen on unix:{path}"):
-        _remove_stale(path)
+        remove_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.bind(path)
             # Nobody can connect before `listen`, so nobody can with the wrong mode.
-            os.chmod(path, UNIX_MODE)
+            os.chmod(path, mode)
             sock.listen(BACKLOG)
         except BaseException:
             sock.close()
@@ -118,7 +140,8 @@ def listen_on_unix(path: str) -> socket.socket:
     return sock
 
 
-def _remove_stale(path: str) -> None:
+def remove_stale(path: str) -> None:
+    """Remove the file of a Unix socket that nobody listens on; an `OSError` if it is anything else."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

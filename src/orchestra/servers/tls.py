@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from .explained import explained
 
-Path = str | os.PathLike[str]
-Tls = ssl.SSLContext | tuple[Path, Path]
+FilePath = str | os.PathLike[str]
+Tls = ssl.SSLContext | tuple[FilePath, FilePath]
 """What is accepted as `tls`: a context, or the files of a certificate and of its key."""
 
 _PATHS: Final = (str, os.PathLike)
@@ -30,17 +32,41 @@ def check_tls(tls: Any) -> Tls | None:
     raise TypeError(f"tls must be an ssl.SSLContext or (certfile, keyfile), not {tls!r}")
 
 
-def load_tls(tls: Tls | None, address: str) -> ssl.SSLContext | None:
-    """The context to serve with; the files are read anew each time, since certificates are renewed.
+class Certificate:
+    """The files of a certificate and of its key, and what was in them when they were read last.
 
-    Raises an `OSError` (`ssl.SSLError` is one) that names the files and the address.
+    `context` serves with that. Raises an `OSError` (`ssl.SSLError` is one) that names the files and what
+    they are for.
     """
-    if tls is None or isinstance(tls, ssl.SSLContext):
-        return tls
-    certificate, key = os.fspath(tls[0]), os.fspath(tls[1])
-    with explained(f"can't serve {address} with certificate {certificate!r} and key {key!r}"):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        # Without a password here, OpenSSL would ask for that of an encrypted key on the terminal.
-        context.load_cert_chain(certificate, key, password="")
-        context.set_alpn_protocols(["http/1.1"])
-    return context
+
+    def __init__(
+        self, certfile: FilePath, keyfile: FilePath, alpn: Sequence[str], address: str
+    ) -> None:
+        self.certfile = os.fspath(certfile)
+        self.keyfile = os.fspath(keyfile)
+        self._alpn = list(alpn)
+        self._address = address
+        self._newest, self.chain, self.key = self._read()
+        self.context = self._newest
+        # Called at each handshake, also where the client names no server.
+        self.context.sni_callback = self._offer_the_newest
+
+    def renew(self) -> None:
+        """Read the files again; if they are bad, what was in them before stays in use."""
+        self._newest, self.chain, self.key = self._read()
+
+    def _read(self) -> tuple[ssl.SSLContext, bytes, bytes]:
+        what = f"can't serve {self._address} with certificate {self.certfile!r} and key {self.keyfile!r}"
+        with explained(what):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            # Without a password here, OpenSSL would ask for that of an encrypted key on the terminal.
+            context.load_cert_chain(self.certfile, self.keyfile, password="")
+            if self._alpn:
+                context.set_alpn_protocols(self._alpn)
+            return context, Path(self.certfile).read_bytes(), Path(self.keyfile).read_bytes()
+
+    def _offer_the_newest(self, ssl_object: Any, name: str | None, context: ssl.SSLContext) -> None:
+        # Another context for this connection, and not another certificate in the one context: half of
+        # a pair that does not fit would be loaded into that before the error comes.
+        if self._newest is not context:
+            ssl_object.context = self._newest

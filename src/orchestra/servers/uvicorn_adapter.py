@@ -8,7 +8,6 @@ and go on serving when it is cancelled; `Server.shutdown` waits for clients with
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from socket import socket
 from typing import Any, Final
@@ -18,8 +17,9 @@ import uvicorn
 from .. import _stack
 from ..errors import OrchestraError
 from ..log import report
-from .adapter import Work
+from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
+from .event_streams import EventStreams
 from .lifespan import Lifespan
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
@@ -34,16 +34,18 @@ LONGEST_PAUSE: Final = 0.02
 class UvicornAdapter:
     """One run of an ASGI application on uvicorn; see `Adapter`."""
 
-    def __init__(self, app: Any, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, app: Any, options: Options) -> None:
+        self._streams = EventStreams(app)
         self._config = uvicorn.Config(
-            app,
+            self._streams,
             interface="asgi3",
             lifespan="off",
             log_config=None,
+            access_log=options.access_log,
             workers=1,
             backlog=BACKLOG,
         )
-        self._tls = tls
+        self._tls = options.tls
         self._server = uvicorn.Server(self._config)
         self._state = self._server.server_state
         self._lifespan = Lifespan(app)
@@ -87,18 +89,30 @@ class UvicornAdapter:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         await self._stop_listening()
-        farewell = Farewell(self._state.connections, min(PATIENCE, timeout / 4))
+        patience = min(PATIENCE, timeout / 4)
+        farewell = Farewell(self._state.connections, patience)
+        self._streams.end()
+        pressing = loop.call_later(patience, self._streams.press)
+        try:
+            if not await self._farewell(farewell, deadline):
+                return False
+        finally:
+            pressing.cancel()
+        return await self._lifespan.stop(max(0.0, deadline - loop.time()))
+
+    async def _farewell(self, farewell: Farewell, deadline: float) -> bool:
+        """Until no connection is left and no handler; False if they take longer than that."""
+        loop = asyncio.get_running_loop()
         pause = 0.001
         while True:
             farewell.look()
             if not self._state.connections and not self._state.tasks:
-                break
+                return True
             left = deadline - loop.time()
             if left <= 0:
                 return False
             await asyncio.sleep(min(pause, left))
             pause = min(pause * 1.5, LONGEST_PAUSE)
-        return await self._lifespan.stop(max(0.0, deadline - loop.time()))
 
     async def abort(self, timeout: float) -> None:
         """Cut off what is left, within `timeout` seconds."""

@@ -1,0 +1,105 @@
+"""What all subjects that speak HTTP have in common, and an ASGI application for some of them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+import httpx
+from server_kit import where
+from subject import Ask, Script, Subject
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+
+class HttpSubject(Subject):
+    """Asked by `GET /name` over HTTP/1.1, with keep-alive."""
+
+    cut = (httpx.HTTPError,)
+    half_sent: ClassVar[tuple[bytes, ...]] = (b"", b"GE", b"GET / HTTP/1.1\r\nHost: x\r\n")
+
+    @asynccontextmanager
+    async def talk(self, address: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Ask]:
+        place = where(address)
+        uds = place if isinstance(place, str) else None
+        url = address if uds is None else "http://server"
+        # To load the certificates of the world takes longer than all the rest.
+        transport = httpx.AsyncHTTPTransport(uds=uds, verify=False if tls is None else tls)
+
+        async with httpx.AsyncClient(transport=transport, timeout=30) as client:
+
+            async def ask(what: str) -> str:
+                response = await client.get(f"{url}/{what}")
+                response.raise_for_status()
+                return response.text
+
+            yield ask
+
+    async def listen(self, address: str, script: Script) -> bool:
+        async with httpx.AsyncClient(verify=False, timeout=30) as client:
+            try:
+                async with client.stream("GET", f"{address}/events") as response:
+                    async for line in response.aiter_lines():
+                        assert not line or line.startswith("data: ")
+            except httpx.HTTPError:
+                return False
+        return True
+
+    async def websocket(self, address: str, script: Script) -> int | None:
+        async with connect(address.replace("http", "ws", 1)) as socket:
+            await socket.send("echo")
+            assert await socket.recv() == "echo"
+            script.entered.set()
+            try:
+                await socket.recv()
+            except ConnectionClosed as closed:
+                return None if closed.rcvd is None else closed.rcvd.code
+        return None
+
+
+def asgi_app(script: Script) -> Any:
+    """An ASGI application without a framework."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await _live(script, receive, send)
+        elif scope["type"] == "websocket":
+            await _echo(script, receive, send)
+        elif scope["path"] == "/events":
+            await _stream(script, send)
+        else:
+            text = await script.answer(scope["path"].strip("/"))
+            await send({"type": "http.response.start", "status": 200})
+            await send({"type": "http.response.body", "body": text.encode()})
+
+    return app
+
+
+async def _live(script: Script, receive: Any, send: Any) -> None:
+    await receive()
+    await script.start()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    script.end()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _echo(script: Script, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+    script.close_code = message["code"]
+    script.gone.set()
+
+
+async def _stream(script: Script, send: Any) -> None:
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async for event in script.events():
+        message = {"type": "http.response.body", "body": event.encode(), "more_body": True}
+        await send(message)
+        await asyncio.sleep(0)
