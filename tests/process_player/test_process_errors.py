@@ -5,9 +5,10 @@ import signal
 from multiprocessing import forkserver
 from typing import Any
 
-import pytest
-
 import process_plays as plays
+import pytest
+from process_kit import shown, until
+
 from groups import failure, play, start
 from orchestra import (
     Conductor,
@@ -19,7 +20,6 @@ from orchestra import (
     RemoteError,
 )
 from orchestra.players import _process_run
-from process_kit import shown, until
 
 pytestmark = pytest.mark.real_time
 

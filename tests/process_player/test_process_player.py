@@ -8,10 +8,11 @@ import signal
 import threading
 from typing import Any
 
+import process_plays as plays
 import pytest
 import uvloop
+from process_kit import pid_of, shown, until
 
-import process_plays as plays
 from groups import play
 from orchestra import (
     Conductor,
@@ -22,7 +23,6 @@ from orchestra import (
     playing_in_thread,
     restarting,
 )
-from process_kit import pid_of, shown, until
 
 pytestmark = pytest.mark.real_time
 

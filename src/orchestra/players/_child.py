@@ -107,6 +107,8 @@ class Child:
             spawn.prepare(self._order.prepared)
             player, sockets, make_loop = pickle.loads(self._order.payload)
         if sockets is not None:
+            for sock in sockets:
+                sock.set_inheritable(False)
             player.borrow(sockets)
         return player, make_loop
 

@@ -12,6 +12,7 @@ from ..context import Context
 from ..log import in_words, shown
 from ..player import PlayerLike, as_player, name_of, terms_of
 from ._launch import Luggage, StartMethod, check_method
+from ._loans import Loans
 from ._process_run import ProcessRun
 
 
@@ -34,6 +35,9 @@ class ProcessPlayer:
     The process leads a session and a group of its own, so a terminal's Ctrl-C does not reach it. To
     stop, it is asked; then it gets a SIGTERM; and when its time is over, its whole group is killed. It
     ends when this process does, however that ends. Its methods are for the loop's thread.
+
+    A `ServerPlayer` listens here: so several processes can serve one port, and while one of them
+    restarts, its clients wait or are served by the others.
 
     Raises at once `TypeError` for what is no player or can't be pickled, and `ValueError` for arguments
     that make no sense.
@@ -63,7 +67,9 @@ class ProcessPlayer:
         self.start_timeout = terms.start_timeout if limit is None else limit
         self.watchdog = terms.watchdog
         self._loop_factory = loop_factory
-        self._pack(Luggage(self._method), self._player, None)
+        self._loans = Loans(self._player)
+        if not self._loans.any:
+            self._pack(Luggage(self._method), self._player, None)
 
     @property
     def __name__(self) -> str:
@@ -84,9 +90,10 @@ class ProcessPlayer:
         """
         if ctx.done():
             return
-        run = ProcessRun(ctx, self.watchdog)
-        await run.start(self._method, lambda luggage: self._pack(luggage, self._player, None))
-        await run.play()
+        async with self._loans.taken(ctx, self.play) as (player, sockets):
+            run = ProcessRun(ctx, self.watchdog)
+            await run.start(self._method, lambda luggage: self._pack(luggage, player, sockets))
+            await run.play()
 
     def _pack(self, luggage: Luggage, player: Any, sockets: Any) -> bytes:
         """What plays there, as it is sent."""

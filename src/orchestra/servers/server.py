@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from .. import _stack
 from .._clock import seconds
+from .._returning import life_of, returning, when_gone
 from ..backoff import as_backoff
 from ..context import Context
 from ..errors import OrchestraError, StopTimeoutError
@@ -21,7 +22,6 @@ from .libraries import Library, library_for, library_of
 from .listener import Listener
 from .loan import Loan
 from .place import Place, checked_place
-from .returning import life_of, returning, when_gone
 from .tls import Certificate, check_tls
 
 MARGIN: Final = 0.15

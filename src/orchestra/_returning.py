@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._life import Life
-from ..context import Context
+from ._life import Life
+from .context import Context
 
 
 def life_of(ctx: Context, play: Callable[..., Any]) -> Life | None:
