@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from orchestra import (
     Conductor,
@@ -197,7 +197,7 @@ def _only_at(pid: int) -> Exception:
 class OddGroup(ExceptionGroup[Exception]):
     """A group that can't be made of a message and its parts."""
 
-    def __new__(cls) -> "OddGroup":
+    def __new__(cls) -> Self:
         return super().__new__(cls, "odd", [ValueError("a"), Unpicklable()])
 
     def __init__(self) -> None: ...
@@ -363,7 +363,14 @@ async def blocks(ctx: Context) -> None:
 
 async def holds_the_lock(ctx: Context) -> None:
     await ctx.wait()
-    ctypes.PyDLL(None).sleep(3600)
+    stay_in_c()
+
+
+def stay_in_c() -> None:
+    """Wait for a lock of this thread's own, without giving the interpreter's lock away."""
+    library, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(256)
+    for _ in range(2):
+        library.pthread_mutex_lock(mutex)
 
 
 async def dies_of_terminate(ctx: Context) -> None:
@@ -399,7 +406,7 @@ class Family:
         ctx.ready(children=(program.pid, forked.pid))
         await asyncio.sleep(0.1)
         if self.mode == "lock":
-            ctypes.PyDLL(None).sleep(3600)
+            stay_in_c()
         if self.mode == "exit":
             os._exit(3)
         await ctx.wait()
@@ -429,3 +436,8 @@ def echoes(numbers: Any, answers: Any) -> None:
 
 def is_in(error: ConductorError, path: str) -> bool:
     return path in error.failures
+
+
+async def fails_with_a_thread(ctx: Context) -> None:
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+    raise LookupError("boom")

@@ -122,8 +122,9 @@ class ProcessRun:
                 told, whole = deadline, left
                 within = None if left == math.inf else max(0.0, left)
                 self._wire.send("stop", portable(ctx.reason), within)
+            self._tree.ask_places()
             self._wire.send("where")
-            past = 1.0 if whole <= 0 else 1.0 - left / whole if whole < math.inf else 0.0
+            past = math.inf if whole <= 0 else 1.0 - left / whole if whole < math.inf else 0.0
             if past >= KILL_AT:
                 self._late = True
                 process.kill()

@@ -20,14 +20,25 @@ class RemoteTree:
         self.pid: int | None = None
         self._told: tuple[float, PlayerStatus] | None = None
         self._places: Mapping[str, str] = {}
+        self._places_are_new = False  # newer than the status
+        self._unanswered = False
 
     def tell(self, status: PlayerStatus) -> None:
         """This is how it looks there now."""
         self._told = (time.monotonic(), status)
+        self._places_are_new = False
+
+    def ask_places(self) -> None:
+        """It is asked where everybody is: what it told before counts, unless it answers no more."""
+        if self._unanswered:
+            self._places, self._places_are_new = {}, False
+        self._unanswered = True
 
     def tell_places(self, places: Mapping[str, str]) -> None:
         """This is where those are now that still go on there."""
         self._places = places
+        self._places_are_new = True
+        self._unanswered = False
 
     def status(self) -> PlayerStatus | None:
         """The player itself with all below it."""
@@ -38,7 +49,7 @@ class RemoteTree:
         """Those that go on at the ends of the tree, as far as it is known, and where each is."""
         if self._told is None or self.pid is None:
             return {}
-        paths = list(_alive(self._told[1]))
+        paths = self._places if self._places_are_new else _alive(self._told[1])
         return {path: place(self.pid, self._places.get(path, "")) for path in paths}
 
     def where(self) -> str:
