@@ -131,11 +131,12 @@ def group(**terms: Any) -> Conductor:
 class Flaky:
     """Fails so often in one process, and then works."""
 
-    def __init__(self, times: int) -> None:
-        self.left = times
+    def __init__(self, times: int, after: float = 0.0) -> None:
+        self.left, self.after = times, after
 
     async def play(self, ctx: Context) -> None:
         if self.left:
+            await asyncio.sleep(self.after)
             self.left -= 1
             raise ConnectionError("not yet")
         await ctx.wait()
@@ -441,3 +442,11 @@ def is_in(error: ConductorError, path: str) -> bool:
 async def fails_with_a_thread(ctx: Context) -> None:
     threading.Thread(target=time.sleep, args=(3600,)).start()
     raise LookupError("boom")
+
+
+def flaky_failure() -> Conductor:
+    return Conductor({"flaky": restarting(Flaky(2), [0.01])})
+
+
+def nested_group() -> Conductor:
+    return Conductor({"deep": ProcessPlayer(group())})

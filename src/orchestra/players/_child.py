@@ -33,8 +33,11 @@ from ._wire import Line
 TELL_AFTER: Final = 0.05
 """Seconds between two reports of how the tree looks, while events happen."""
 
-TELL_EVERY: Final = 1.0
+TELL_EVERY: Final = 0.25
 """Seconds between two looks whether it looks otherwise, while none happen."""
+
+SHARE: Final = 0.02
+"""And no more than this share of its time is spent on such looks, however large the tree is."""
 
 BEATS: Final = 50
 """How often, in the time of a watchdog, a heartbeat is passed on."""
@@ -101,6 +104,9 @@ class Child:
             return
         records.take_over(self._order.levels)
         self._play(player, make_loop)
+        lost = records.last()
+        if lost is not None:
+            self._line.send("record", lost)
 
     def _unpack(self) -> tuple[Any, LoopFactory | None]:
         with _importing():
@@ -218,13 +224,15 @@ class ChildRoot(Root):
 
     def tell(self) -> None:
         """Tell the parent how the tree looks, if that is news."""
+        began = self.loop.time()
         status = sendable_status(status_of(self.life))
         now = what_counts(status)
         if now != self._told and self._line.offer("status", status):
             self._told = now
         self._told_at, self._soon = self.loop.time(), False
         self._report.cancel()
-        self._report = self.loop.call_later(TELL_EVERY, self.tell)
+        taken = self._told_at - began
+        self._report = self.loop.call_later(max(TELL_EVERY, taken / SHARE), self.tell)
 
     def on_terminate(self) -> None:
         """A SIGTERM: it asks to stop; one that has been asked already is cut off."""

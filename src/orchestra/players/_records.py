@@ -66,6 +66,10 @@ class Records(logging.Handler):
         except Exception:
             self.handleError(record)
 
+    def last(self) -> dict[str, Any] | None:
+        """At the end: the record that tells of those that were lost, if any were."""
+        return _told(self._lost, self._path) if self._lost else None
+
     def let_go(self) -> None:
         """In a process that was forked off: handle nothing any more."""
         logging.root.removeHandler(self)
