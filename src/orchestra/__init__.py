@@ -26,6 +26,8 @@ from .errors import (
     PermanentError,
     PlayerAbortedError,
     ProbeFailedError,
+    ProcessDiedError,
+    RemoteError,
     StartTimeoutError,
     StopTimeoutError,
     WatchdogError,
@@ -53,6 +55,7 @@ from .status import PlayerStatus
 if TYPE_CHECKING:
     from .players.command import CommandPlayer
     from .players.periodic import PeriodicPlayer
+    from .players.process import ProcessPlayer
     from .servers import ServerPlayer
 
 __all__ = [
@@ -80,7 +83,10 @@ __all__ = [
     "PlayerStatus",
     "PlayerWithBackoff",
     "ProbeFailedError",
+    "ProcessDiedError",
+    "ProcessPlayer",
     "Ready",
+    "RemoteError",
     "ServerPlayer",
     "Skipped",
     "StartTimeoutError",
@@ -117,4 +123,8 @@ def __getattr__(name: str) -> object:
         from .servers import ServerPlayer
 
         return ServerPlayer
+    if name == "ProcessPlayer":
+        from .players.process import ProcessPlayer
+
+        return ProcessPlayer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,6 +24,8 @@ class Failures:
         for error in life.errors or ():
             if isinstance(error, ConductorError):
                 self._take_group(life, error)
+            elif type(error) is StopTimeoutError:
+                self._take_timeout(life, error)
             else:
                 self._found.append((life.since, life.path, error))
         self._left.update(life.left or {})
@@ -33,11 +35,19 @@ class Failures:
         base = "" if _is_within(group.base, life.path) else life.path
         for moment, path, error in group.entries():
             if not path and isinstance(error, StopTimeoutError):
-                stuck = {join(base, left): error.stuck.get(left, "") for left in error.left}
-                self._left = {**stuck, **self._left}
-                self.abandoned += [join(base, left) for left in error.abandoned]
+                self._take_left(base, error)
             else:
                 self._found.append((moment, join(base, path), error))
+
+    def _take_timeout(self, life: Life, error: StopTimeoutError) -> None:
+        """Take over what a player raised that had to cut off what it does in its own way."""
+        own = all(_is_within(path, life.path) for path in error.left)
+        self._take_left("" if own else life.path, error)
+
+    def _take_left(self, base: str, error: StopTimeoutError) -> None:
+        stuck = {join(base, left): error.stuck.get(left, "") for left in error.left}
+        self._left = {**stuck, **self._left}
+        self.abandoned += [join(base, left) for left in error.abandoned]
 
     def outcome(self, path: str, now: float) -> ConductorError | None:
         """What the group with this path raises, if anything: first failure first."""

@@ -21,6 +21,7 @@ from typing import Any, Protocol, cast
 
 from . import _ending, _stack, log
 from ._leftovers import Leftovers
+from ._seat import Subtree
 from ._waiter import call_soon_threadsafe
 from ._watch import Watch
 from .context import Context
@@ -109,6 +110,7 @@ class Life:
         "skipped",
         "state",
         "stopping",
+        "subtree",
         "task",
         "terms",
         "was_ready",
@@ -144,6 +146,7 @@ class Life:
         self.groups: list[Group] | None = None
         self.locate: Callable[[], str] | None = None
         self.leftovers: Leftovers | None = None  # earlier runs that were abandoned
+        self.subtree: Subtree | None = None
         self.left: dict[str, str] | None = None  # who was cut off here, and where each was
         self.watchers: list[Callable[[Life], None]] | None = None
 
@@ -175,6 +178,9 @@ class Life:
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
         self.locate = locate
+
+    def on_attach(self, context: Context, subtree: Subtree) -> None:
+        self.subtree = subtree
 
     # Running
 
@@ -236,7 +242,7 @@ class Life:
         self.state = State.STARTING
         self.has_run = True
         self.since = self.begun_at = now = keeper.loop.time()
-        self.details = self.groups = self.locate = None
+        self.details = self.groups = self.locate = self.subtree = None
         if keeper.listening:
             keeper.emit(Started, self.path, self.restarts)
         if self.terms.has_limits:

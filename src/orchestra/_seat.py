@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .context import Context
     from .log import Logger
     from .performance import Performance
+    from .status import PlayerStatus
+
+
+class Subtree(Protocol):
+    """What plays below a player in another process: shown as a part of this tree."""
+
+    def status(self) -> PlayerStatus | None:
+        """The player itself with all below it, as it is there; None while nothing is known."""
+        ...
+
+    def leaves(self) -> Mapping[str, str]:
+        """The paths of those that still go on at the ends of it, and where each is."""
+        ...
 
 
 class Seat(Protocol):
@@ -33,3 +46,6 @@ class Seat(Protocol):
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
         """Where the run with this context is, `locate` can say."""
+
+    def on_attach(self, context: Context, subtree: Subtree) -> None:
+        """The run with this context plays a part of the tree elsewhere."""

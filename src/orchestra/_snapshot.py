@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from . import _clock
 from ._life import Life
@@ -20,6 +21,10 @@ def leaves(life: Life) -> Iterator[tuple[str, str]]:
     alive = [one for one in below(life) if not one.over]
     for one in alive:
         yield from leaves(one)
+    elsewhere = {} if life.subtree is None else life.subtree.leaves()
+    yield from elsewhere.items()
+    if elsewhere:
+        return
     # A conductor whose players are all over is about to end by itself.
     if not alive and not (life.groups and getattr(life.player, "bounds_its_stop", False)):
         yield life.path, life.where()
@@ -42,7 +47,7 @@ def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
         details["zombies"] = zombies
     begun, series = life.begun_at, life.series
     backs_off = state is State.BACKING_OFF and series is not None
-    return PlayerStatus(
+    found = PlayerStatus(
         name=life.name,
         path=life.path,
         kind=kind_of(life.player),
@@ -56,6 +61,28 @@ def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
         details=details,
         players=players,
     )
+    inner = None if life.subtree is None else life.subtree.status()
+    return found if inner is None else _with_subtree(found, inner, ready=ready)
+
+
+def _with_subtree(status: PlayerStatus, inner: PlayerStatus, *, ready: bool) -> PlayerStatus:
+    """The status of a player that plays elsewhere, with what is known from there."""
+    players = inner.players if ready else Players(map(_unready, inner.players))
+    if status.state is not State.READY:
+        return replace(status, players=players)
+    return replace(
+        status,
+        state=inner.state,
+        ready=ready and inner.ready,
+        restarts=status.restarts + inner.restarts,
+        next_restart_in=inner.next_restart_in,
+        error=inner.error or status.error,
+        players=players,
+    )
+
+
+def _unready(status: PlayerStatus) -> PlayerStatus:
+    return replace(status, ready=False, players=Players(map(_unready, status.players)))
 
 
 def _group_state(life: Life, players: Players) -> State:

@@ -18,7 +18,7 @@ from . import _clock, log
 from ._alarm import Alarm
 from ._clock import Loop, seconds
 from ._interrupt import Interrupt, until_done
-from ._seat import Seat
+from ._seat import Seat, Subtree
 from ._waiter import ThreadWaiter, Waiter, Waiting, Woken, call_soon_threadsafe, wake
 
 if TYPE_CHECKING:
@@ -406,6 +406,11 @@ class Context:
         """Say how to find out where the player is, if that is not where its task is."""
         if self._seat is not None:
             self._seat.on_locate(self, locate)
+
+    def attach(self, subtree: Subtree) -> None:
+        """Say what this player plays in another process, as a part of this tree."""
+        if self._seat is not None:
+            self._seat.on_attach(self, subtree)
 
     # Telling
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
@@ -89,12 +90,46 @@ def note_lines(error: Exception, lines: Iterable[str]) -> None:
 
 
 def _signal_name(number: int) -> str:
-    import signal
-
     try:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal
         return f"signal {number}"
+
+
+class ProcessDiedError(OrchestraError):
+    """A process ended before what it played had ended: killed by a signal, or by an exit of its own.
+
+    `pid` is whose end it was. `exitcode` is what it ended with: `-11` for the signal 11, as in
+    `subprocess`, and None where nobody can tell. `signal` is the name of that signal, or None.
+
+    >>> ProcessDiedError("process 7 was killed by SIGSEGV", 7, -11).signal
+    'SIGSEGV'
+    """
+
+    def __init__(self, message: str, pid: int = 0, exitcode: int | None = None) -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.exitcode = exitcode
+        self.signal = None if exitcode is None or exitcode >= 0 else _signal_name(-exitcode)
+
+
+class RemoteError(OrchestraError):
+    """Stands in for an exception of another process that can't be brought over as itself.
+
+    `type_name` is its class with the module, `message` its text, `traceback` all of it in words.
+
+    >>> print(RemoteError("app.LostError", "no such job", "Traceback ..."))
+    app.LostError: no such job
+    """
+
+    def __init__(self, type_name: str, message: str, traceback: str = "") -> None:
+        super().__init__(type_name, message, traceback)
+        self.type_name = type_name
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}" if self.message else self.type_name
 
 
 class StopTimeoutError(OrchestraError, TimeoutError):

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from . import _clock
 from ._life import Life
+from ._seat import Subtree
 from ._snapshot import status_of
 from ._supervisor import Supervisor
 from ._waiter import call_soon_threadsafe
@@ -240,6 +241,9 @@ class Performance:
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
         """As the seat of a context that is no player's: nobody asks where it is."""
+
+    def on_attach(self, context: Context, subtree: Subtree) -> None:
+        """As the seat of a context that is no player's: nobody asks what it looks like."""
 
     def report(self, error: Exception) -> None:
         """Log what a conductor raised that was cut off from outside, and has none above it."""
