@@ -163,9 +163,8 @@ class Group(Supervisor):
         self.loop.call_soon(self._settle, lives)
         if self._order is not None:
             for life in lives:
-                if (
-                    life.begun_at is not None
-                ):  # or what is left of an earlier run is looked at first
+                # Where an earlier run is left over, that is looked at first.
+                if life.begun_at is not None:
                     self._start_next(self._order.settle(life.name, "started"))
 
     def _settle(self, lives: list[Life]) -> None:
