@@ -1,7 +1,7 @@
 """What the tests of conductors share: playing one to its end, and saying what is expected of it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from orchestra import Conductor, ConductorError, Context, Event, Performance, StopTimeoutError
@@ -86,6 +86,18 @@ async def show(conductor: Conductor, *, after: float | None = None) -> Show:
     playing = Show(conductor)
     await asyncio.sleep(after or 0)
     return playing
+
+
+async def outcome(awaitable: Awaitable[object]) -> BaseException | None:
+    """What this raises, if it does."""
+    (result,) = await asyncio.gather(awaitable, return_exceptions=True)
+    return result if isinstance(result, BaseException) else None
+
+
+async def pair(*script: Any, **terms: Any) -> tuple[Show, FakePlayer]:
+    """A player "a" with this script beside one that does nothing, playing for a second."""
+    player = FakePlayer(*script)
+    return await show(Conductor({"a": player, "z": FakePlayer()}, **terms), after=1), player
 
 
 def notes(error: BaseException) -> list[str]:

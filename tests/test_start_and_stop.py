@@ -1,12 +1,11 @@
 """Starting and stopping one player by hand, while its group plays on."""
 
 import asyncio
-from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
-from groups import Show, crew, now, play, show, start, turns, when
+from groups import crew, now, outcome, pair, play, show, start, turns, when
 from orchestra import (
     Conductor,
     ConductorError,
@@ -33,17 +32,6 @@ from orchestra.testing import (
 pytestmark = pytest.mark.virtual_time
 
 abandons = pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
-
-
-async def outcome(awaitable: Awaitable[object]) -> BaseException | None:
-    (result,) = await asyncio.gather(awaitable, return_exceptions=True)
-    return result if isinstance(result, BaseException) else None
-
-
-async def pair(*script: Any, **terms: Any) -> tuple[Show, FakePlayer]:
-    """A player "a" with this script beside one that does nothing, playing for a second."""
-    player = FakePlayer(*script)
-    return await show(Conductor({"a": player, "z": FakePlayer()}, **terms), after=1), player
 
 
 # Stopping
