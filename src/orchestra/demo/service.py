@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
+from typing import Final
 
-from orchestra import Conductor, ExponentialBackoff, ServerPlayer, restarting
+from orchestra import (
+    CommandPlayer,
+    Conductor,
+    ExponentialBackoff,
+    ProcessPlayer,
+    ServerPlayer,
+    restarting,
+)
 
 from .api import Api
 from .desk import Desk
+from .primes import count_primes
 from .rows import Rows
 from .settings import Settings
 from .store import Store
 from .troubled import flaky, stuck
 from .visitors import Visitors
 from .worker import Worker
+
+TICKING: Final = "import time\nwhile True: print(time.ctime(), flush=True); time.sleep(10)"
+"""A program of another kind, that prints the time."""
 
 
 def conductor_of(
@@ -37,7 +50,12 @@ def conductor_of(
     )
     api = Api(desk, rows, describe=lambda: service.status())
     service = Conductor(
-        {"jobs": jobs, "web": ServerPlayer(api.app(), port=settings.port)},
+        {
+            "jobs": jobs,
+            "web": ServerPlayer(api.app(), port=settings.port),
+            "primes": ProcessPlayer(count_primes),
+            "clock": CommandPlayer([sys.executable, "-c", TICKING]),
+        },
         after={"web": ["jobs"]},
         timeout=5,
     )
