@@ -30,6 +30,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+# Or a gRPC that some other test has used looks for its threads, in children that are forked here.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 # How long a thread, a process or a socket may take to go after the test has ended.
 SETTLE = 2.0
 

@@ -63,7 +63,9 @@ class Steps:
     """Steps that only note what is taken, for a root that stands still."""
 
     def __init__(self, *stages: Stage, loop: Any = None, **root: Any) -> None:
-        life = SimpleNamespace(groups=None, over=True, path="", **root.pop("life", {}))
+        life = SimpleNamespace(
+            groups=None, subtree=None, over=True, path="", **root.pop("life", {})
+        )
         self.stage = Stage.PLAYING
         self.root = SimpleNamespace(life=life, stopping=False, grace=1000.0, loop=loop, **root)
         self.taken: list[int] = []

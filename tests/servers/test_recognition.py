@@ -65,7 +65,7 @@ GIVEN: dict[str, dict[str, Any]] = {
         "any arguments": asgi_with_any,
         "old style": asgi2,
         "fastapi": fastapi.FastAPI(),
-        "litestar": litestar.Litestar(),
+        "litestar": litestar.Litestar(logging_config=None),
         "quart": quart.Quart("app"),
         "django": made_with_django(get_asgi_application),
     },

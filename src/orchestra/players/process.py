@@ -42,9 +42,9 @@ class ProcessPlayer:
     Raises at once `TypeError` for what is no player or can't be pickled, and `ValueError` for arguments
     that make no sense.
 
-    >>> import time
-    >>> ProcessPlayer(time.tzset)
-    ProcessPlayer(ThreadPlayer(tzset))
+    >>> from orchestra.demo.primes import count_primes
+    >>> ProcessPlayer(count_primes)
+    ProcessPlayer(ThreadPlayer(count_primes))
     """
 
     kind = "process"
