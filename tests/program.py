@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+PATIENCE = 50.0
 PROGRAMS = Path(__file__).parent / "processes" / "programs"
 
 
@@ -20,6 +22,7 @@ class Program:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
         # As most programs are started, so that what is printed stays in a buffer for a while.
         env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        env["PYTHONFAULTHANDLER"] = "1"
         self._process = subprocess.Popen(
             [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, args)],
             stdin=subprocess.PIPE,
@@ -30,6 +33,9 @@ class Program:
             # A group of its own gets what a terminal's Ctrl-C sends to all in it.
             start_new_session=True,
         )
+        # One that hangs is to say where, before the test's own time is over.
+        self._patience = threading.Timer(PATIENCE, self.send, [signal.SIGABRT])
+        self._patience.start()
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +46,8 @@ class Program:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._patience.cancel()
+        self._patience.join()
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:

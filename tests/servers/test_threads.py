@@ -35,7 +35,14 @@ def test_a_thread_that_is_free_is_used_again() -> None:
 def test_no_more_than_so_many() -> None:
     """What comes when all are busy waits, in order."""
     threads, gate, order = Threads(2, "test"), threading.Event(), []
-    held = [threads.submit(gate.wait, 30) for _ in range(2)]
+    entered = threading.Barrier(3)
+
+    def hold() -> None:
+        entered.wait(30)
+        gate.wait(30)
+
+    held = [threads.submit(hold) for _ in range(2)]
+    entered.wait(30)
     waiting = [threads.submit(order.append, number) for number in range(5)]
     assert threads.queued == 5
     gate.set()
