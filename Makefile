@@ -9,11 +9,17 @@ DEV := $(VENV)-dev/bin
 # The versions that `make test-all` runs the tests with.
 VERSIONS ?= 3.11 3.12 3.13
 
-# The core has every line and branch tested. Servers, web pages and the demo touch other people's
-# libraries and the outside world, and are reported without a threshold.
-NOT_CORE := */orchestra/servers/*,*/orchestra/web/*,*/orchestra/demo/*
+# The core, which is all that `import orchestra` loads and the test kit, has every line and branch
+# tested. The rooms above touch other people's libraries, processes and the outside world: they count
+# in the coverage of everything, which has a threshold of its own.
+ROOMS := servers/* web/* demo/* loading/* cli/* __main__.py observers/* _launch/* \
+	players/_* players/process.py players/output.py
+EMPTY :=
+COMMA := ,
+NOT_CORE := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(ROOMS:%=*/orchestra/%))
 # The goal is 100. What only a race of threads would reach has tests that do without the race.
 CORE_COVERAGE := 100
+WHOLE_COVERAGE := 94
 
 # For `make test`: what else to tell pytest, as in `make test ARGS="-k conductor"`.
 ARGS ?=
@@ -48,8 +54,10 @@ ifeq ($(ARGS),)
 	@echo "Coverage of the core:"
 	@$(DEV)/coverage report --omit='$(NOT_CORE)' --fail-under=$(CORE_COVERAGE)
 	@echo "Coverage of everything:"
-endif
+	@$(DEV)/coverage report --fail-under=$(WHOLE_COVERAGE)
+else
 	@$(DEV)/coverage report
+endif
 
 test-all: ## run the tests on every supported Python that is found here
 	@PYTHON=$(PYTHON) MAKE=$(MAKE) scripts/test-all $(VERSIONS)
