@@ -19,13 +19,16 @@ from ..performance import Performance
 from ..servers.place import Place, checked_place
 from .company import Company
 from .console import Console
-from .directory import LONGEST, socket_path
+from .directory import LONGEST, remove_stale, socket_path
+from .limits import Limits
 from .program import Program, Reloader, name_of_program
 
 if TYPE_CHECKING:
     from .service import Service
 
 log = logging.getLogger("orchestra.web")
+
+LIMITS: Final = Limits()
 
 MODE: Final = 0o600
 """The mode of the Unix socket: it is its owner's alone."""
@@ -159,13 +162,12 @@ class StatusPlayer:
         self, performance: Performance, own: str | None, left: Callable[[], float]
     ) -> AsyncIterator[Service]:
         from .door import Rules
-        from .guarded import Limits
         from .service import Service
 
         token = secrets.token_urlsafe(32)  # 256 bits
         with self._console.opened(performance, own=own) as console:
             program = Program(console, self._name, self._file, self._read_only, self._reloader)
-            service = Service(program, Rules(token, self._hosts, self._read_only), Limits())
+            service = Service(program, Rules(token, self._hosts, self._read_only), LIMITS)
             try:
                 await self._listen(service)
                 if service.tcp is not None:
@@ -184,6 +186,8 @@ class StatusPlayer:
         if self._uds is False:
             return
         try:
+            if self._uds is None:
+                remove_stale()
             await service.listen(_unix(self._uds or socket_path(self._name, os.getpid())))
         except OSError as error:
             if self._tcp is None or self._uds is not None:

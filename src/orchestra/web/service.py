@@ -10,7 +10,8 @@ from ..servers.adapter import Options
 from ..servers.listener import Listener
 from ..servers.place import Place
 from .door import Rules
-from .guarded import GuardedAdapter, Limits
+from .guarded import GuardedAdapter
+from .limits import Limits
 from .probed import Probed
 from .program import Program
 from .pulse import Pulse
