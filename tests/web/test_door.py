@@ -32,8 +32,10 @@ def code(
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "10.0.0.7:80", "[::1]", "[::1]:8080", "localhost:1", "LOCALHOST", "a.localhost"]
-    + ["localhost.", "status.example:443", "Status.Example"],
+    [
+        *("127.0.0.1", "10.0.0.7:80", "[::1]", "[::1]:8080", "localhost:1", "LOCALHOST"),
+        *("a.localhost", "localhost.", "status.example:443", "Status.Example"),
+    ],
 )
 def test_our_own_names(host: str) -> None:
     """Addresses, `localhost` and the names that were given are this host's, with any port."""
@@ -42,12 +44,14 @@ def test_our_own_names(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "", "notlocalhost", "[::1"]
-    + ["[evil.example]", "1.2.3.4.5", "127.0.0.1@evil.example", "evil.status.example"],
+    [
+        *("evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "", "notlocalhost"),
+        *("[evil.example]", "1.2.3.4.5", "127.0.0.1@evil.example", "evil.status.example"),
+    ],
 )
 def test_names_of_others(host: str) -> None:
     """A name that leads here by somebody else's doing is none of ours."""
-    assert is_our_name([host], {"status.example"}) == (host == "[::1")
+    assert not is_our_name([host], {"status.example"})
 
 
 def test_two_hosts_are_none() -> None:
@@ -240,9 +244,11 @@ async def test_text_of_others_is_only_text(uds: str) -> None:
 @pytest.mark.real_time
 @pytest.mark.parametrize(
     "path",
-    ["/static/../player.py", "/static/%2e%2e/player.py", "/static/..%2fplayer.py"]
-    + ["/static//etc/passwd", "/static/%2fetc/passwd", "/static/....//player.py"]
-    + ["/static/player.py%00.js", "/static/", "/static/..\\player.py", "//etc/passwd"],
+    [
+        *("/static/../player.py", "/static/%2e%2e/player.py", "/static/..%2fplayer.py"),
+        *("/static//etc/passwd", "/static/%2fetc/passwd", "/static/....//player.py"),
+        *("/static/player.py%00.js", "/static/", "/static/..\\player.py", "//etc/passwd"),
+    ],
 )
 async def test_traversal(uds: str, path: str) -> None:
     """No path leads to a file that is not one of the page's."""

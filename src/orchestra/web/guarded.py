@@ -65,6 +65,8 @@ def _guarded(
     protocol: Any, open_ones: dict[bool, set[Any]], limits: Limits
 ) -> type[asyncio.Protocol]:
     class Guarded(protocol):  # type: ignore[misc]
+        app_state: dict[str, Any]
+
         def connection_made(self, transport: Any) -> None:
             self._is_unix = is_unix(transport)
             self._owes_since: float | None = self.loop.time()
@@ -77,7 +79,7 @@ def _guarded(
                 _turn_away(transport, Refusal("busy", "there are too many connections"))
             else:
                 others.add(self)
-                self.app_state = {**self.app_state, UNIX: self._is_unix}
+                self.app_state = _marked(self.app_state, self._is_unix)
 
         def connection_lost(self, exc: Exception | None) -> None:
             open_ones[self._is_unix].discard(self)
@@ -105,6 +107,11 @@ def _guarded(
                 self.transport.abort()
 
     return Guarded
+
+
+def _marked(state: dict[str, Any], unix: bool) -> dict[str, Any]:
+    """The state of a connection's requests, with the door that it came by."""
+    return {**state, UNIX: unix}
 
 
 def is_late(since: float | None, limit: float, now: float) -> bool:

@@ -98,7 +98,7 @@ class StatusPlayer:
                     f"{module} is not installed: pip install 'orchestra-players[web]'", name=module
                 )
         self._tcp = None if port is None else checked_place(host, port, None, MODE, None, False)
-        self._uds = _checked_uds(uds)
+        self._uds: str | Literal[False] | None = _checked_uds(uds)
         if self._tcp is None and self._uds is False:
             raise ValueError("uds=False and no port: there is nowhere to serve")
         self._name = name_of_program() if name is None else _checked_text("name", name)
@@ -188,7 +188,9 @@ class StatusPlayer:
         try:
             if self._uds is None:
                 remove_stale()
-            await service.listen(_unix(self._uds or socket_path(self._name, os.getpid())))
+                await service.listen(_unix(socket_path(self._name, os.getpid())))
+            else:
+                await service.listen(_unix(self._uds))
         except OSError as error:
             if self._tcp is None or self._uds is not None:
                 raise
@@ -229,10 +231,10 @@ def _unix(path: str | os.PathLike[str]) -> Place:
 
 
 def _checked_uds(uds: Any) -> str | Literal[False] | None:
-    if uds is None and not hasattr(socket, "AF_UNIX"):
+    if uds is False or (uds is None and not hasattr(socket, "AF_UNIX")):
         return False
-    if uds is None or uds is False:
-        return uds
+    if uds is None:
+        return None
     path = _unix(uds).uds or ""
     if len(os.fsencode(path)) > LONGEST:
         raise ValueError(
