@@ -138,7 +138,7 @@ class StatusPlayer:
             ctx.ready(addresses=service.addresses)
             with Company(ctx, performance) as company:
                 await _first_of(ctx.wait(), company.until_alone(), service.wait())
-                await _first_of(company.until_last(lambda: _to_linger(ctx)), service.wait())
+                await _first_of(company.until_last(_left_to_linger(ctx)), service.wait())
 
     @asynccontextmanager
     async def serving(self, performance: Performance) -> AsyncIterator[StatusPlayer]:
@@ -178,7 +178,6 @@ class StatusPlayer:
             finally:
                 self._url = None
                 await service.close(max(0.0, left()))
-                await console.control.close()
 
     async def _listen(self, service: Service) -> None:
         if self._tcp is not None:
@@ -203,9 +202,11 @@ def _left(ctx: Context) -> float:
     return END_WITHIN if left is None else min(END_WITHIN, left * (1 - MARGIN))
 
 
-def _to_linger(ctx: Context) -> float:
-    left = ctx.remaining()
-    return 0.0 if left is None else left - min(MOST_MARGIN, left * MARGIN)
+def _left_to_linger(ctx: Context) -> Callable[[], float]:
+    """How long it may still show the others: none, if nobody has asked it to stop."""
+    at_first = ctx.remaining() or 0.0
+    kept_back = min(MOST_MARGIN, at_first * MARGIN)
+    return lambda: (ctx.remaining() or 0.0) - kept_back
 
 
 async def _first_of(*waiting: Coroutine[Any, Any, None]) -> None:

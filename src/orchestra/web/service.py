@@ -69,6 +69,7 @@ class Service:
         deadline = loop.time() + timeout
         self._pulse.close()
         try:
+            await self._program.console.control.close()
             if self._adapter is not None and timeout > 0:
                 await self._adapter.drain(timeout * 0.7)
         finally:
