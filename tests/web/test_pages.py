@@ -1,6 +1,5 @@
 """The static files of the page."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,14 @@ pytestmark = pytest.mark.real_time
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "index.html").write_text("<!doctype html><title>Orchestra</title>")
     (tmp_path / "page.js").write_text("start()")
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "part.css").write_text("a {}")
     (tmp_path / "notes.txt").write_text("none of the page")
     monkeypatch.setattr(pages.Pages.__init__, "__defaults__", (tmp_path,))
-    yield tmp_path
+    return tmp_path
 
 
 async def test_the_page(uds: str) -> None:
