@@ -32,6 +32,7 @@ class Place:
     folder: Path = Path()
     file: str | None = None
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    app_dir: Path | None = None  # where modules are found, if not in the folder
 
 
 def build(program: ProgramSpec, place: Place) -> Conductor:
@@ -171,7 +172,7 @@ def _probe(spec: ProbeSpec | None, place: Place) -> probes.Probe | None:
 def _target(spec: PlayerSpec, path: str, place: Place) -> Player:
     try:
         target = Target.parse(spec.target or "").within(place.folder)
-        player = load_target(target, app_dir=place.folder, args=spec.args)
+        player = load_target(target, app_dir=place.app_dir or place.folder, args=spec.args)
     except LoadError as error:
         raise LoadError(f"{path}: {error.text}", file=place.file) from None
     if spec.copies is not None and isinstance(inner_of(player), Conductor) and not target.called:
