@@ -219,8 +219,8 @@ def _as_player(found: Any, name: str, module: ModuleType, target: Target) -> Pla
     try:
         return as_player(found)
     except TypeError as error:
-        hint = _server_hint(found)
-        what = hint or f"{name} in {target} is no player: {error}"
+        described, _, why = str(error).partition(" is no player: ")
+        what = _server_hint(found) or f"{name} in {target} is {described}, and no player: {why}"
         raise LoadError(f"{what}. {_candidates(module, target)}") from None
 
 

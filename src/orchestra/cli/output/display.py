@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, Protocol
 
 from ...events import Event
@@ -43,6 +44,7 @@ class Display(logging.Handler):
         self._stream, self._style, self._level = stream, style, level
         self._writing = threading.RLock()
         self.last_lines: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT))
+        self._traces: dict[str, tuple[str, ...]] = {}
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # not every terminal has every sign
 
@@ -67,7 +69,16 @@ class Display(logging.Handler):
         if line is not None:
             is_error = line.sign in ("failed", "warning") or bool(line.values.get("error"))
             if self._level <= (logging.ERROR if is_error else logging.INFO):
-                self.print(line)
+                self.print(self._shortened(line))
+
+    def _shortened(self, line: Line) -> Line:
+        """The line without a traceback that has just been shown, or will be at the end."""
+        if not line.more:
+            return line
+        known, self._traces[line.path] = self._traces.get(line.path), line.more
+        if line.sign == "failed":
+            return replace(line, more=())
+        return replace(line, more=("(the same traceback as before)",)) if known == line.more else line
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the line of a record, unless it says what an event has said."""

@@ -39,10 +39,10 @@ def announcement(count: int, reason: object) -> str:
     >>> announcement(7, "SIGINT")
     'stopping 7 players (Ctrl-C again to force)'
     """
-    what = "1 player" if count == 1 else f"{count} players"
+    what = f"stopping {count} players" if count > 1 else "stopping 1 player" if count else "stopping"
     if reason == "SIGINT":
-        return f"stopping {what} (Ctrl-C again to force)"
-    return f"stopping {what}" + ("" if reason is None else f": {reason}")
+        return f"{what} (Ctrl-C again to force)"
+    return what + ("" if reason is None else f": {reason}")
 
 
 def waiting(paths: list[str], seconds: float, most: int = 8) -> str:
