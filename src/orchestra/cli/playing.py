@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .._own_loop import LoopFactory
 from ..loading.errors import LoadError
@@ -18,6 +18,9 @@ from ..run import run_within
 from . import web
 from .asking import Reach
 from .sight import Look, Sight
+
+if TYPE_CHECKING:
+    from ..web.program import Reloader
 
 SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """SIGHUP is what comes when the terminal is closed."""
@@ -122,12 +125,18 @@ class _Around:
         if not web.has_web():
             self._sight.note(f"no control and no page without an extra: {web.MISSING}")
             return
-        serving: Any = web.serving(
-            performance, self._program.name, self._reach.web, self._reloader(performance)
+        program = self._program
+        serving = web.serving(
+            performance, program.name, self._reach.web, program.source.file, self._reloader()
         )
         url = await stack.enter_async_context(serving)
         if url is not None:
             self._sight.note(f"live page: {url}")
 
-    def _reloader(self, performance: Performance) -> web.Reloader | None:
-        return None
+    def _reloader(self) -> Reloader | None:
+        """What reads the file again, if there is one, and it is played here."""
+        if self._player is None or self._program.spec is None:
+            return None
+        from .rereading import reloader_of
+
+        return reloader_of(self._program, self._player)

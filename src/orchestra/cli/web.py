@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from ..loading.errors import LoadError
 from ..performance import Performance
 
-MISSING: Final = "pip install 'orchestra-players[web]'"
+if TYPE_CHECKING:
+    from ..web.program import Reloader
 
-Reloader = Callable[[bool], Awaitable[dict[str, Any]]]
+MISSING: Final = "pip install 'orchestra-players[web]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,28 @@ def check_web(address: Address | None) -> None:
 
 @asynccontextmanager
 async def serving(
-    performance: Performance, name: str, address: Address | None, reloader: Reloader | None
+    performance: Performance,
+    name: str,
+    address: Address | None,
+    file: Path | None,
+    reloader: Reloader | None,
 ) -> AsyncIterator[str | None]:
     """Serve a tree from outside of it, on a socket that its user may open; gives the page's URL.
 
-    Raises `LoadError` if that can't be done.
+    Raises `LoadError` if it can't listen at the address.
     """
     from ..web.player import StatusPlayer
 
-    where: dict[str, Any] = {} if address is None else {"host": address.host, "port": address.port}
-    status = StatusPlayer(name=name, reloader=reloader, **where)
+    # It would tell of its addresses in a line of its own.
+    logging.getLogger(f"{StatusPlayer.__module__.rpartition('.')[0]}").setLevel(logging.WARNING)
+    host, port = ("127.0.0.1", None) if address is None else (address.host, address.port)
     try:
-        await status.open(performance)
-    except OSError as error:
-        raise LoadError(f"the control can't be served: {error.strerror or error}") from None
-    yield status.url
+        status = StatusPlayer(host=host, port=port, name=name, file=file, reloader=reloader)
+    except ValueError as error:
+        raise LoadError(f"--web: {error}") from None
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(status.serving(performance))
+        except OSError as error:
+            raise LoadError(f"the page can't be served: {error}") from None
+        yield status.url
