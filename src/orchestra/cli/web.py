@@ -16,6 +16,8 @@ from ..performance import Performance
 if TYPE_CHECKING:
     from ..web.program import Reloader
 
+LOOPBACK: Final = "127.0.0.1"
+
 MISSING: Final = "pip install 'orchestra-players[web]'"
 
 
@@ -23,7 +25,7 @@ MISSING: Final = "pip install 'orchestra-players[web]'"
 class Address:
     """Where the page is served; port 0 is one that is free."""
 
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     port: int = 0
 
     @classmethod
@@ -42,7 +44,7 @@ class Address:
         if not usable or any(sign in host for sign in " /@"):
             raise ValueError(f"{text!r} is no address: write 8080, or localhost:8080")
         host = host.removeprefix("[").removesuffix("]")
-        return cls(host or cls.host, int(port or 0))
+        return cls(host or LOOPBACK, int(port or 0))
 
 
 def has_web() -> bool:
@@ -72,7 +74,7 @@ async def serving(
 
     # It would tell of its addresses in a line of its own.
     logging.getLogger(f"{StatusPlayer.__module__.rpartition('.')[0]}").setLevel(logging.WARNING)
-    host, port = ("127.0.0.1", None) if address is None else (address.host, address.port)
+    host, port = (LOOPBACK, None) if address is None else (address.host, address.port)
     try:
         status = StatusPlayer(host=host, port=port, name=name, file=file, reloader=reloader)
     except ValueError as error:
