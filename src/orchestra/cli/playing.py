@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .._own_loop import LoopFactory
@@ -100,11 +98,10 @@ def _loop_factory() -> LoopFactory:
 class _Around:
     """What is around a tree as long as it plays: its control, and a look at its files."""
 
-    def __init__(
-        self, program: Program, player: Player | None, sight: Sight, reach: Reach
-    ) -> None:
+    def __init__(self, program: Program, player: Player | None, sight: Sight, reach: Reach) -> None:
         self._program, self._player = program, player
         self._sight, self._reach = sight, reach
+        self._folder = program.place.folder.resolve()
 
     @asynccontextmanager
     async def enter(self, performance: Performance) -> AsyncIterator[None]:
@@ -116,7 +113,7 @@ class _Around:
             if self._player is not None and self._program.watched:
                 from .watching import restarting_on_change
 
-                folder: Path = self._program.place.folder
+                folder = self._folder
                 watched = self._program.watched
                 await stack.enter_async_context(restarting_on_change(performance, watched, folder))
             yield

@@ -120,7 +120,9 @@ class Steps:
         applied = replace(
             found,
             changed=tuple(path for path in found.changed if set(found.keys[path]) - LATER),
-            keys={path: tuple(k for k in keys if k not in LATER) for path, keys in found.keys.items()},
+            keys={
+                path: tuple(k for k in keys if k not in LATER) for path, keys in found.keys.items()
+            },
         )
         if applied:
             yield from str(applied).splitlines()

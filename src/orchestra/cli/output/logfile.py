@@ -17,7 +17,11 @@ class LogFile:
         file = folder / Path(log.file).expanduser()
         try:
             self._handler = RotatingFileHandler(
-                file, maxBytes=log.max_bytes, backupCount=log.keep, encoding="utf-8", errors="replace"
+                file,
+                maxBytes=log.max_bytes,
+                backupCount=log.keep,
+                encoding="utf-8",
+                errors="replace",
             )
         except OSError as error:
             raise LoadError(f"the log can't be written to {file}: {error.strerror}") from None
@@ -28,10 +32,6 @@ class LogFile:
 
     def flush(self) -> None:
         """Nothing waits."""
-
-    def fileno(self) -> int:
-        """The number of the file that is written to now."""
-        return self._handler.stream.fileno()
 
     def close(self) -> None:
         """Write no more."""
