@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..errors import OrchestraError
 from .exchange import BadAnswer, Exchange, quoted
@@ -35,8 +34,7 @@ class UnreachableError(ClientError):
     """No answer came: nobody listens (`gone`), or what came in time is no whole answer (`silent`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
+class ServerEvent(NamedTuple):
     """One event of a stream: its name, its number to resume from, and what it says."""
 
     name: str
@@ -84,6 +82,8 @@ class Client:
                 yield from parse_events(answer.pieces())
             except TimeoutError:
                 raise _silent(SIGNS_OF_LIFE) from None
+            except (ValueError, RecursionError) as error:
+                raise UnreachableError("silent", f"no answer of ours: {error}") from None
             except (BadAnswer, OSError):
                 pass  # it ended in the middle of a word: as if it had ended after it
 
@@ -94,7 +94,9 @@ class Client:
     ) -> dict[str, Any]:
         """Start, stop, restart or scale (with a `count`) a player; see `Control` for what is waited for."""
         body = {"wait": wait, "timeout": timeout, **more}
-        return self._post(f"players/{quoted(path)}/{verb}", body, patience=None if wait else self._timeout)
+        endless = wait and timeout is None
+        patience = None if endless else self._timeout + (timeout or 0)
+        return self._post(f"players/{quoted(path)}/{verb}", body, patience=patience)
 
     def stop_all(self) -> dict[str, Any]:
         """Ask the whole program to stop; accepted at once."""
@@ -144,7 +146,7 @@ class Client:
             found = json.loads(answer.body())
         except TimeoutError:
             raise _silent(timeout) from None
-        except (BadAnswer, ValueError, OSError) as error:
+        except (BadAnswer, ValueError, RecursionError, OSError) as error:
             raise UnreachableError("silent", f"no whole answer: {error}") from None
         if not isinstance(found, dict):
             raise UnreachableError("silent", f"no answer of ours: {found!r:.60}")
@@ -157,7 +159,8 @@ def parse_events(pieces: Iterable[bytes]) -> Iterator[ServerEvent]:
     >>> list(parse_events([b"event: players\nda", b'ta: {"all":\ndata: true}\n\n: still here\n\n']))
     [ServerEvent(name='players', id=None, data={'all': True})]
     """
-    name, number, data = "message", None, []
+    name, number = "message", None
+    data: list[str] = []
     for line in _lines(pieces):
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
