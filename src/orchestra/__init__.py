@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .players.thread import ThreadPlayer
     from .servers import ServerPlayer
     from .status import PlayerStatus
+    from .web.player import StatusPlayer
 
 __all__ = [
     "Abandoned",
@@ -90,6 +91,7 @@ __all__ = [
     "Skipped",
     "StartTimeoutError",
     "Started",
+    "StatusPlayer",
     "StopTimeoutError",
     "Stopped",
     "Stopping",
@@ -151,6 +153,7 @@ _HOMES = {
     "players.thread": ["ThreadPlayer"],
     "servers": ["ServerPlayer"],
     "status": ["PlayerStatus"],
+    "web.player": ["StatusPlayer"],
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
