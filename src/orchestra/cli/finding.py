@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from .._duration import duration
 from ..web.client import Client, ClientError
 from . import words
 from .arguments import which_program
@@ -50,8 +51,6 @@ def _entry(program: Program) -> dict[str, Any]:
 
 
 def _cells(entry: dict[str, Any]) -> list[str]:
-    from ..status import duration
-
     first = [entry["name"], "-" if entry["pid"] is None else str(entry["pid"])]
     if not entry["answers"]:
         return [*first, words.bad(entry["error"]), "-", "-"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .._duration import duration
 from ..web.client import Client
 from . import words
 from .arguments import some_paths, which_program
@@ -80,8 +81,6 @@ def lines_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _cells(row: Mapping[str, Any], *, busy: bool) -> list[str]:
-    from ..status import duration
-
     state = words.state(row["state"])
     if row["next_restart_in"] is not None:
         state += f", {duration(row['next_restart_in'])}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .._duration import duration
 from ..web.client import Client, ClientError
 from . import words
 from .arguments import paths as some_path
@@ -168,6 +169,4 @@ def _told(answer: dict[str, Any], path: str, done: str, begun: float) -> str:
 
 
 def _took(begun: float) -> str:
-    from ..status import duration
-
     return f" in {duration(time.monotonic() - begun)}"
