@@ -199,6 +199,8 @@ class _Reader:
             self.fail((*path, "once"), 'once and restart = "always" exclude each other')
         if fields.get("shell") and not isinstance(fields.get("command"), str):
             self.fail((*path, "shell"), "a shell takes the command as one text, and not as a list")
+        if fields.get("shell") and fields.get("args"):
+            self.fail((*path, "args"), "a shell takes no args: write them in the command")
         return PlayerSpec(**fields)
 
     def _check_order(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -161,6 +161,13 @@ _HOW: Final[Mapping[str, Callable[[Any], Any]]] = {
     "interval": parse_duration,
     "timeout": parse_duration,
 }
+_HOW_OF: Final[Mapping[str, Collection[str]]] = {
+    "tcp": ("interval", "timeout"),
+    "http": ("status", "interval", "timeout"),
+    "output": ("timeout",),
+    "after": (),
+    "command": ("interval", "timeout"),
+}
 _LIVENESS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "every": parse_duration,
     "failures": lambda value: read_number(value, 1),
@@ -180,8 +187,10 @@ def read_probe(
         )
     kind: Any = kinds[0]
     what = found.pop(kind)
-    if "status" in found and kind != "http":
-        raise ValueError(f"status is for http, and not for {kind}")
+    for name in found:
+        if name not in (*_HOW_OF[kind], *more):
+            fits = " and ".join(one for one, names in _HOW_OF.items() if name in names)
+            raise ValueError(f"{name} is for {fits}, and not for {kind}")
     return ProbeSpec(kind, what, MappingProxyType(found))
 
 
@@ -244,7 +253,7 @@ def read_backoff(value: Any) -> BackoffSpec:
         if not value:
             raise ValueError("no delay is no backoff: leave the key out")
         return BackoffSpec(delays=tuple(parse_duration(one) for one in value))
-    return BackoffSpec(initial=parse_duration(value), multiplier=1.0)
+    return BackoffSpec(initial=parse_duration(value), multiplier=1.0, jitter=0.0)
 
 
 def read_give_up(value: Any) -> tuple[int, float | None]:
