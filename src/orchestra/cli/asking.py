@@ -79,7 +79,9 @@ _WISHES: Final = (
         help="A file of environment variables; may be given again.",
     ),
     click.option("--factory", is_flag=True, help="Call the attribute to make the player."),
-    click.option("--only", multiple=True, metavar="PATH", help="Play these players, and no others."),
+    click.option(
+        "--only", multiple=True, metavar="PATH", help="Play these players, and no others."
+    ),
     click.option("--except", "but", multiple=True, metavar="PATH", help="Leave these players out."),
     click.option("--scale", multiple=True, type=Scale(), help="So many copies, as in web=3."),
     click.option("--timeout", type=DURATION, help="How long the players have to stop."),

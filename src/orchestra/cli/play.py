@@ -39,7 +39,9 @@ from .complaints import complaining
     show_default=True,
     help="Colours; auto heeds NO_COLOR.",
 )
-@click.option("--web", metavar="[HOST:PORT]", help="Serve the live page; without a port, on a free one.")
+@click.option(
+    "--web", metavar="[HOST:PORT]", help="Serve the live page; without a port, on a free one."
+)
 @click.option("--no-control", is_flag=True, help="No socket for `orchestra status` and the others.")
 @click.option("--uvloop", is_flag=True, help="Run on uvloop.")
 @complaining

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..loading.errors import LoadError
 from ..loading.program import Program, Wish, find_program
 from ..performance import Performance
 from ..player import Player
-from ..run import run_within
+from ..entry_points import run_within
 from . import web
 from .asking import Reach
 from .sight import Look, Sight
@@ -97,9 +96,7 @@ def _loop_factory() -> LoopFactory:
 class _Around:
     """What is around a tree as long as it plays: its control, and a look at its files."""
 
-    def __init__(
-        self, program: Program, player: Player | None, sight: Sight, reach: Reach
-    ) -> None:
+    def __init__(self, program: Program, player: Player | None, sight: Sight, reach: Reach) -> None:
         self._program, self._player = program, player
         self._sight, self._reach = sight, reach
 

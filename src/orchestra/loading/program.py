@@ -137,7 +137,9 @@ def _first_port(env: Mapping[str, str]) -> int:
 
 
 def _as_name(text: str) -> str:
-    name = "".join(sign if sign.isascii() and sign.isalnum() or sign in "_-" else "_" for sign in text)
+    name = "".join(
+        sign if (sign.isascii() and sign.isalnum()) or sign in "_-" else "_" for sign in text
+    )
     return name.strip("_") or "orchestra"
 
 

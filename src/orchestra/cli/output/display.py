@@ -78,7 +78,9 @@ class Display(logging.Handler):
         known, self._traces[line.path] = self._traces.get(line.path), line.more
         if line.sign == "failed":
             return replace(line, more=())
-        return replace(line, more=("(the same traceback as before)",)) if known == line.more else line
+        return (
+            replace(line, more=("(the same traceback as before)",)) if known == line.more else line
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the line of a record, unless it says what an event has said."""

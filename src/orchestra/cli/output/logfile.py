@@ -17,7 +17,11 @@ class LogFile:
         file = folder / Path(log.file).expanduser()
         try:
             self._handler = RotatingFileHandler(
-                file, maxBytes=log.max_bytes, backupCount=log.keep, encoding="utf-8", errors="replace"
+                file,
+                maxBytes=log.max_bytes,
+                backupCount=log.keep,
+                encoding="utf-8",
+                errors="replace",
             )
         except OSError as error:
             raise LoadError(f"the log can't be written to {file}: {error.strerror}") from None

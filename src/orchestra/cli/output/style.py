@@ -75,7 +75,12 @@ class Text:
         if not self.prefix and line.sign == "output":
             shown = self._stamp(line) + text
         bar = self.paint("|" if self.ascii_only else "│", DIM)
-        return "\n".join([shown, *(f"{lead}{bar} {_visible(one, color=self.color)}".rstrip() for one in line.more)])
+        return "\n".join(
+            [
+                shown,
+                *(f"{lead}{bar} {_visible(one, color=self.color)}".rstrip() for one in line.more),
+            ]
+        )
 
     def expect(self, path: str) -> None:
         """Pad the other paths for this one, if it is not too long."""

@@ -39,7 +39,9 @@ def announcement(count: int, reason: object) -> str:
     >>> announcement(7, "SIGINT")
     'stopping 7 players (Ctrl-C again to force)'
     """
-    what = f"stopping {count} players" if count > 1 else "stopping 1 player" if count else "stopping"
+    what = (
+        f"stopping {count} players" if count > 1 else "stopping 1 player" if count else "stopping"
+    )
     if reason == "SIGINT":
         return f"{what} (Ctrl-C again to force)"
     return what + ("" if reason is None else f": {reason}")
