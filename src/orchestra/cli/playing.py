@@ -12,7 +12,7 @@ from ..loading.errors import LoadError
 from ..loading.program import Program, Wish, find_program
 from ..performance import Performance
 from ..player import Player
-from ..run import run_within
+from ..entry_points import run_within
 from . import web
 from .asking import Reach
 from .sight import Look, Sight

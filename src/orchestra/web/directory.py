@@ -6,7 +6,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +67,8 @@ def _place() -> Path:
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(given) and _is_ours(given):
         return Path(given, "orchestra")
+    import tempfile  # takes long to import, and is rarely needed
+
     return Path(tempfile.gettempdir(), f"orchestra-{_uid()}")
 
 
