@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..._duration import duration
 from ...errors import CommandFailedError, ConductorError, StopTimeoutError
 from ...events import Event, Failed, Started, Stopping
 from ...log import in_words
-from ...status import duration
 from .line import Line
 from .traces import trace_of
 
