@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from .._own_loop import LoopFactory
+from ..entry_points import run_within
 from ..loading.errors import LoadError
 from ..loading.program import Program, Wish, find_program
 from ..performance import Performance
 from ..player import Player
-from ..entry_points import run_within
 from . import web
 from .asking import Reach
 from .sight import Look, Sight
