@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +233,13 @@ def test_time_to_stop() -> None:
     assert time_to_stop(ProgramSpec(players={"a": PlayerSpec("x")})) == 9.0
     assert time_to_stop(ProgramSpec(players={"a": slow, "b": slow})) == 24.0
     assert time_to_stop(ProgramSpec(players={"a": slow, "b": slow}, ordered=True)) == 48.0
-    chained = {"a": slow, "b": PlayerSpec("x", after={"a": "ready"})}
-    assert time_to_stop(ProgramSpec(players=chained)) == 48.0
+    quick = {"a": slow, "b": PlayerSpec("x", after={"a": "ready"})}
+    assert time_to_stop(ProgramSpec(players=quick)) == 24.0
+    long = PlayerSpec("x", stop_timeout=60.0)
+    first = {"a": slow, "b": replace(long, after={"a": "ready"})}
+    assert time_to_stop(ProgramSpec(players=first)) == 144.0
+    last = {"a": long, "b": replace(slow, after={"a": "ready"})}
+    assert time_to_stop(ProgramSpec(players=last)) == 96.0
     assert time_to_stop(ProgramSpec(players={"a": slow}, timeout=5.0)) == 5.0
     inner = PlayerSpec(players={"a": slow})
     assert time_to_stop(ProgramSpec(players={"g": inner})) == pytest.approx(28.8)
@@ -282,7 +288,8 @@ def test_what_is_built_plays(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with playing(conductor) as performance:
-            await performance.stop_player("worker")  # copies go on, though there are none
+            async for _ in performance.events():
+                pass  # until its end
 
     asyncio.run(main())
     assert log.read_text().splitlines() == ["setup", "worker 0 x", "spare"]
@@ -320,4 +327,7 @@ def test_any_program(content: Any) -> None:
     try:
         build(_Reader("", "orchestra.toml", ()).program(content), Place())
     except LoadError as error:
-        assert "\n" not in str(error)
+        said = str(error)
+    else:
+        said = ""
+    assert "\n" not in said

@@ -7,14 +7,19 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from .web import Address
 
+if TYPE_CHECKING:
+    _Type = click.ParamType[Any]
+else:
+    _Type = click.ParamType  # which is not generic in all versions
 
-class Duration(click.ParamType):
+
+class Duration(_Type):
     """A duration such as `20s`."""
 
     name = "duration"
@@ -38,7 +43,7 @@ def _is_number(text: Any) -> bool:
     return True
 
 
-class Scale(click.ParamType):
+class Scale(_Type):
     """A path and a number, as in `web=3`."""
 
     name = "path=n"

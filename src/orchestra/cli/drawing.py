@@ -114,7 +114,7 @@ def backoff_in_words(backoff: Any) -> str:
     """A backoff as it is told of: `after 1 s, 5 s, 30 s`; nothing for one without a delay.
 
     >>> backoff_in_words([1, 5, 30]), backoff_in_words(ConstantBackoff(2, max_restarts=5, per=60))
-    ('after 1 s, 5 s, 30 s', 'after 2 s, at most 5 in 1 m 0 s')
+    ('after 1 s, 5 s, 30 s', 'after 2 s, at most 5 in 1 m')
     """
     if isinstance(backoff, ExponentialBackoff):
         first, most = duration(backoff.initial), duration(backoff.max_delay)

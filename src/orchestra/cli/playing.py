@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .._own_loop import LoopFactory
 from ..entry_points import run_within
@@ -17,6 +16,9 @@ from ..player import Player
 from . import web
 from .asking import Reach
 from .sight import Look, Sight
+
+if TYPE_CHECKING:
+    from ..web.program import Reloader
 
 SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """SIGHUP is what comes when the terminal is closed."""
@@ -99,6 +101,7 @@ class _Around:
     def __init__(self, program: Program, player: Player | None, sight: Sight, reach: Reach) -> None:
         self._program, self._player = program, player
         self._sight, self._reach = sight, reach
+        self._folder = program.place.folder.resolve()
 
     @asynccontextmanager
     async def enter(self, performance: Performance) -> AsyncIterator[None]:
@@ -110,7 +113,7 @@ class _Around:
             if self._player is not None and self._program.watched:
                 from .watching import restarting_on_change
 
-                folder: Path = self._program.place.folder
+                folder = self._folder
                 watched = self._program.watched
                 await stack.enter_async_context(restarting_on_change(performance, watched, folder))
             yield
@@ -119,12 +122,18 @@ class _Around:
         if not web.has_web():
             self._sight.note(f"no control and no page without an extra: {web.MISSING}")
             return
-        serving: Any = web.serving(
-            performance, self._program.name, self._reach.web, self._reloader(performance)
+        program = self._program
+        serving = web.serving(
+            performance, program.name, self._reach.web, program.source.file, self._reloader()
         )
         url = await stack.enter_async_context(serving)
         if url is not None:
             self._sight.note(f"live page: {url}")
 
-    def _reloader(self, performance: Performance) -> web.Reloader | None:
-        return None
+    def _reloader(self) -> Reloader | None:
+        """What reads the file again, if there is one, and it is played here."""
+        if self._player is None or self._program.spec is None:
+            return None
+        from .rereading import reloader_of
+
+        return reloader_of(self._program, self._player)

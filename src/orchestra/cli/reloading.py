@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from ..conductor import Conductor
 from ..context import Context
@@ -18,6 +18,7 @@ from ..log import in_words
 from ..player import inner_of, name_of
 from ..players.process import ProcessPlayer
 from .output.ending import reasons
+from .output.line import Sign
 from .watching import changes, matches, need_watchfiles
 from .watching import in_words as files_in_words
 
@@ -60,7 +61,8 @@ def _name(player: object) -> str:
 class Tell(Protocol):
     """Says something about the program itself."""
 
-    def __call__(self, text: str, sign: Any = ..., more: tuple[str, ...] = ...) -> None: ...
+    def __call__(self, text: str, sign: Sign = ..., more: tuple[str, ...] = ...) -> None:
+        """Say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class Reloading:
         turn = ctx.child()
         playing = asyncio.create_task(self._player.play(turn))
         changed = asyncio.create_task(self._changed.wait())
+        by_change = False
         try:
             await asyncio.wait({playing, changed}, return_when=asyncio.FIRST_COMPLETED)
             by_change = not playing.done()

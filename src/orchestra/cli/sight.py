@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..conductor import Conductor
 from ..events import Event, Failed, Stopped
 from ..loading.spec import LogSpec
 from ..performance import Performance
@@ -92,8 +93,10 @@ class Sight:
 
     def expect(self, player: Player) -> None:
         """Make room for the paths that there will be."""
-        status = getattr(inner_of(player), "status", None)
-        paths = [one.path for one in status().walk() if not one.players] if callable(status) else []
+        inner = inner_of(player)
+        if not isinstance(inner, Conductor):
+            return
+        paths = [one.path for one in inner.status().walk() if not one.players]
         for style in self._styles:
             if isinstance(style, Text):
                 for path in paths:

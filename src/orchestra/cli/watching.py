@@ -91,10 +91,9 @@ def base_of(pattern: str, folder: Path) -> Path:
 async def restarting_on_change(
     performance: Performance, watched: Mapping[str, tuple[str, ...]], folder: Path
 ) -> AsyncIterator[None]:
-    """Restart the players at these paths when a file of their patterns changes."""
-    where = folder.resolve()
+    """Restart the players at these paths when a file changes that their patterns, from a folder on, mean."""
     tasks = [
-        asyncio.create_task(_restart_on_change(performance, path, patterns, where))
+        asyncio.create_task(_restart_on_change(performance, path, patterns, folder))
         for path, patterns in watched.items()
     ]
     try:

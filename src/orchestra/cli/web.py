@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from ..loading.errors import LoadError
 from ..performance import Performance
 
-MISSING: Final = "pip install 'orchestra-players[web]'"
+if TYPE_CHECKING:
+    from ..web.program import Reloader
 
-Reloader = Callable[[bool], Awaitable[dict[str, Any]]]
+LOOPBACK: Final = "127.0.0.1"
+
+MISSING: Final = "pip install 'orchestra-players[web]'"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where the page is served; port 0 is one that is free."""
 
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
     port: int = 0
 
     @classmethod
@@ -39,7 +44,7 @@ class Address:
         if not usable or any(sign in host for sign in " /@"):
             raise ValueError(f"{text!r} is no address: write 8080, or localhost:8080")
         host = host.removeprefix("[").removesuffix("]")
-        return cls(host or cls.host, int(port or 0))
+        return cls(host or LOOPBACK, int(port or 0))
 
 
 def has_web() -> bool:
@@ -55,18 +60,28 @@ def check_web(address: Address | None) -> None:
 
 @asynccontextmanager
 async def serving(
-    performance: Performance, name: str, address: Address | None, reloader: Reloader | None
+    performance: Performance,
+    name: str,
+    address: Address | None,
+    file: Path | None,
+    reloader: Reloader | None,
 ) -> AsyncIterator[str | None]:
     """Serve a tree from outside of it, on a socket that its user may open; gives the page's URL.
 
-    Raises `LoadError` if that can't be done.
+    Raises `LoadError` if it can't listen at the address.
     """
     from ..web.player import StatusPlayer
 
-    where: dict[str, Any] = {} if address is None else {"host": address.host, "port": address.port}
-    status = StatusPlayer(name=name, reloader=reloader, **where)
+    # It would tell of its addresses in a line of its own.
+    logging.getLogger(f"{StatusPlayer.__module__.rpartition('.')[0]}").setLevel(logging.WARNING)
+    host, port = (LOOPBACK, None) if address is None else (address.host, address.port)
     try:
-        await status.open(performance)
-    except OSError as error:
-        raise LoadError(f"the control can't be served: {error.strerror or error}") from None
-    yield status.url
+        status = StatusPlayer(host=host, port=port, name=name, file=file, reloader=reloader)
+    except ValueError as error:
+        raise LoadError(f"--web: {error}") from None
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(status.serving(performance))
+        except OSError as error:
+            raise LoadError(f"the page can't be served: {error}") from None
+        yield status.url

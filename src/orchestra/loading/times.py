@@ -31,9 +31,7 @@ def needed(group: PlayerSpec | ProgramSpec) -> float:
     """Seconds that those below need to stop by what is said of them; 0 if nothing is."""
     if isinstance(group, PlayerSpec) and group.players is None:
         return round((group.stop_timeout or 0.0) * _MARGIN, 3)
-    players = group.players or {}
-    most = max((_of_one(one) for one in players.values()), default=0.0)
-    return round(most * _in_a_row(players, ordered=group.ordered) * _MARGIN, 3)
+    return round(_in_order(group.players or {}, ordered=group.ordered) * _MARGIN, 3)
 
 
 def _of_one(player: PlayerSpec) -> float:
@@ -43,11 +41,20 @@ def _of_one(player: PlayerSpec) -> float:
     return alone if player.copies is None else alone * _MARGIN
 
 
-def _in_a_row(players: Mapping[str, PlayerSpec], *, ordered: bool) -> int:
-    """How many of them stop one after the other at the most."""
+def _in_order(players: Mapping[str, PlayerSpec], *, ordered: bool) -> float:
+    """Seconds in which all of them can stop, each after those that come after it."""
     order, last = Order(), None
     after = {name: dict.fromkeys(one.after, "ready") for name, one in players.items()}
+    befores = {}
     for name in players:
-        order.add(name, befores_of(name, after, last))  # type: ignore[arg-type]
+        befores[name] = befores_of(name, after, last)  # type: ignore[arg-type]
+        order.add(name, befores[name])
         last = name if ordered else None
-    return max(order.depths(players).values(), default=1)
+    depths = order.depths(players)
+    most, rows = 0.0, dict.fromkeys(players, 0.0)
+    for name in sorted(players, key=lambda one: depths[one]):
+        own = _of_one(players[name])
+        rows[name] = own + max((rows[one] for one in befores[name]), default=0.0)
+        # The first to stop gets an equal share of the time, whatever the others need.
+        most = max(most, rows[name], own * depths[name])
+    return most

@@ -22,9 +22,11 @@ from .telling import is_output, line_of_event, line_of_record, tells_an_event
 class Stream(Protocol):
     """What is printed to."""
 
-    def write(self, text: str, /) -> object: ...
-    def flush(self) -> object: ...
-    def fileno(self) -> int: ...
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+
+    def flush(self) -> object:
+        """Hold nothing back."""
 
 
 KEPT: Final = 10
@@ -107,9 +109,15 @@ class Display(logging.Handler):
 
     def _give_up(self) -> None:
         # The terminal is closed, or who reads has ended. Nor may what is left in the buffer raise.
+        stream, self._stream = self._stream, _Nowhere()
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
+            os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]
             os.close(nowhere)
-        except (OSError, ValueError):
-            self._stream = io.StringIO()
+        except (OSError, ValueError, AttributeError):
+            pass
+
+
+class _Nowhere:
+    def write(self, text: str, /) -> None: ...
+    def flush(self) -> None: ...

@@ -33,10 +33,6 @@ class LogFile:
     def flush(self) -> None:
         """Nothing waits."""
 
-    def fileno(self) -> int:
-        """The number of the file that is written to now."""
-        return self._handler.stream.fileno()
-
     def close(self) -> None:
         """Write no more."""
         self._handler.close()
