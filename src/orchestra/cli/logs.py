@@ -143,7 +143,9 @@ def line_of(entry: Mapping[str, Any]) -> Line:
         return Line(entry["time"], path, sign, f"{source}: {first}", tuple(more))
     # Of ours, what begins with whom it is about tells of an event; a command's output does not.
     text = first.removeprefix(f"{path or 'conductor'}: ")
-    return Line(entry["time"], path, _sign_of(text) if text != first else "output", text, tuple(more))
+    return Line(
+        entry["time"], path, _sign_of(text) if text != first else "output", text, tuple(more)
+    )
 
 
 def _sign_of(text: str) -> Sign:
