@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -86,7 +87,7 @@ class Played:
 
     def __enter__(self) -> Self:
         end = time.monotonic() + PATIENCE
-        while not any(self._sockets.glob(f"*-{self.process.pid}.sock")):
+        while not any(map(listens, self._sockets.glob(f"*-{self.process.pid}.sock"))):
             if self.process.poll() is not None or time.monotonic() > end:
                 self._log.seek(0)
                 raise AssertionError(self._log.read())
@@ -105,6 +106,12 @@ class Played:
             pass
         self.process.wait()
         self._log.close()
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody listens at this socket."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(path)) == 0
 
 
 def shop(place: Place, name: str = "shop") -> Played:

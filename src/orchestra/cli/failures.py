@@ -46,12 +46,20 @@ def failure_of(error: ClientError) -> Failure:
     return _KINDS.get(error.code, Failure)(str(error))
 
 
+INTERRUPTED: Final = 130
+
+
 class Verb(click.Command):
-    """A verb that asks a program: what the program says against it becomes a `Failure`."""
+    """A verb that asks a program: what the program says against it becomes a `Failure`.
+
+    Ctrl-C ends it, and nothing else; what the program was asked for goes on.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Do it."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            return INTERRUPTED
         except ClientError as error:
             raise failure_of(error) from None

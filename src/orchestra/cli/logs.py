@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import click
 
@@ -14,6 +15,8 @@ from . import words
 from .arguments import some_paths, which_program
 from .choosing import chosen, is_chosen
 from .failures import Verb
+from .output.line import Line, Sign
+from .output.style import Text
 from .programs import find
 
 Keep = Callable[[dict[str, Any]], bool]
@@ -47,18 +50,23 @@ def logs(
             "--follow goes on with this run, so it makes no sense with --previous"
         )
     keep = _filter(since, grep)
-    client = find(program).client
+    running = find(program)
+    client = running.client
     known = [row["path"] for row in client.players()["players"]]
     meant = _meant(client, paths, known)
     found, resume = _kept(client, meant, "previous" if previous else "both")
     found = [line for line in found if keep(line)]
-    printer = _Printer(known, as_json=as_json)
+    style = _style(known, running.name)
+
+    def show(line: dict[str, Any]) -> None:
+        click.echo(json.dumps(line) if as_json else style(line_of(line)), color=True)
+
     for line in found if count is None else found[len(found) - min(count, len(found)) :]:
-        printer.print(line)
+        show(line)
     if follow:
         for line in _coming(client, meant, resume):
             if keep(line):
-                printer.print(line)
+                show(line)
 
 
 def _meant(client: Client, paths: Sequence[str], known: Sequence[str]) -> list[str]:
@@ -126,27 +134,48 @@ def moment(text: str, now: float) -> float:
         ) from None
 
 
-class _Printer:
-    """Prints lines with their time and path, or as JSON."""
-
-    def __init__(self, paths: Iterable[str], *, as_json: bool) -> None:
-        self._as_json = as_json
-        self._width = max((len(path) for path in paths), default=0)
-        self._day = ""
-
-    def print(self, line: dict[str, Any]) -> None:
-        """Print one, of which the text may have many lines."""
-        if self._as_json:
-            click.echo(json.dumps(line))
-            return
-        when = time.strftime("%H:%M:%S", time.localtime(line["time"]))
-        self._width = max(self._width, len(line["path"]))
-        lead = f"{words.faint(when)} {words.path(line['path'], self._width)} {words.faint('|')} "
-        first, *more = line["text"].split("\n")
-        is_bad = line.get("level") in ("warning", "error", "critical") or line.get("kind") in BAD
-        words.echo(lead + (words.warned(first) if is_bad else first))
-        for one in more:
-            words.echo(lead + one)
+def line_of(entry: Mapping[str, Any]) -> Line:
+    """What the program has kept, as the line that `orchestra play` would print."""
+    path, source = entry["path"], entry.get("source", OURS)
+    first, *more = entry["text"].split("\n")
+    sign = _SIGN_OF_LEVEL.get(entry.get("level", "info"), "note")
+    if not f"{source}.".startswith(f"{OURS}.") or source == PAGE:
+        return Line(entry["time"], path, sign, f"{source}: {first}", tuple(more))
+    # Of ours, what begins with whom it is about tells of an event; a command's output does not.
+    text = first.removeprefix(f"{path or 'conductor'}: ")
+    return Line(
+        entry["time"], path, _sign_of(text) if text != first else "output", text, tuple(more)
+    )
 
 
-BAD = ("Failed", "CutOff", "Abandoned")
+def _sign_of(text: str) -> Sign:
+    if text.startswith("failed") and "; restart " in text:
+        return "again"
+    return next((sign for begin, sign in _SIGN_OF_EVENT.items() if text.startswith(begin)), "note")
+
+
+OURS: Final = "orchestra"
+PAGE: Final = "orchestra.web"
+_SIGN_OF_LEVEL: Final[Mapping[str, Sign]] = {
+    "warning": "warning",
+    "error": "failed",
+    "critical": "failed",
+}
+_SIGN_OF_EVENT: Final[Mapping[str, Sign]] = {
+    "started again": "again",
+    "started": "started",
+    "ready": "ready",
+    "failed": "failed",
+    "ended, next run": "again",
+    "stopping": "stopping",
+    "stopped": "stopped",
+    "cut off": "warning",
+    "abandoned": "warning",
+}
+
+
+def _style(paths: Iterable[str], own: str) -> Text:
+    text = Text(words.has_colours(sys.stdout), timestamps=True, own=own)
+    for path in paths:
+        text.expect(path)
+    return text

@@ -92,7 +92,7 @@ def _cells(row: Mapping[str, Any], *, busy: bool) -> list[str]:
         cells.append("-" if memory is None else _size(memory))
     fine = row["state"] in ("ready", "stopped", "skipped")
     last = row["last_line"] if fine else row["error"] or row["last_line"]
-    return [*cells, words.in_a_line(last or "")]
+    return [*cells, words.in_a_line(last or "").removeprefix(f"{row['path']}: ")]
 
 
 def _size(amount: float) -> str:

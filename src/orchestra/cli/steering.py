@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import click
@@ -139,24 +141,25 @@ def _all(
     suffix: Callable[[str], str] = lambda path: "",
 ) -> int:
     """Do it to all of them at the same time, since one may wait for another; the exit code."""
-    from concurrent.futures import ThreadPoolExecutor, as_completed
-
     begun, codes = time.monotonic(), [0]
-    pool = ThreadPoolExecutor(len(paths))
-    try:
-        asked = {pool.submit(act, path): path for path in paths}
-        for future in as_completed(asked):
-            path = asked[future]
-            try:
-                answer = future.result()
-            except ClientError as error:
-                words.echo(f"{words.bad(path)}: {error}", err=True)
-                codes.append(failure_of(error).exit_code)
-            else:
-                words.echo(_told(answer, path, f"{_DONE[verb]}{suffix(path)}", begun))
-    finally:
-        # After Ctrl-C nobody waits for the answers any more.
-        pool.shutdown(wait=False, cancel_futures=True)
+    outcomes: SimpleQueue[tuple[str, dict[str, Any] | ClientError]] = SimpleQueue()
+
+    def ask(path: str) -> None:
+        try:
+            outcomes.put((path, act(path)))
+        except ClientError as error:
+            outcomes.put((path, error))
+
+    for path in paths:
+        # Daemons, since after Ctrl-C nobody waits for the answers.
+        Thread(target=ask, args=[path], daemon=True).start()
+    for _ in paths:
+        path, outcome = outcomes.get()
+        if isinstance(outcome, ClientError):
+            words.echo(f"{words.bad(path)}: {outcome}", err=True)
+            codes.append(failure_of(outcome).exit_code)
+        else:
+            words.echo(_told(outcome, path, f"{_DONE[verb]}{suffix(path)}", begun))
     return max(codes)
 
 

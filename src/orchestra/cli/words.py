@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TextIO
 
 import click
 
@@ -30,34 +30,25 @@ _LOOKS: Final = {
 }
 _BAD: Final = Look("✗", "red")  # cut off, failed, abandoned
 
-_PATH_COLOURS: Final = ("cyan", "green", "magenta", "blue", "yellow")
-
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
     """Print a line, with its colours if they are wanted there."""
-    stream = sys.stderr if err else sys.stdout
-    wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    click.echo(text, err=err, color=wanted)
+    click.echo(text, err=err, color=has_colours(sys.stderr if err else sys.stdout))
+
+
+def has_colours(stream: TextIO) -> bool:
+    """Whether what is printed there may have colours."""
+    env = os.environ
+    return stream.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
 
 
 def state(word: str) -> str:
     """A state as glyph and word, in its colour."""
     look = _LOOKS.get(word, _BAD)
     return click.style(f"{look.glyph} {word}", fg=look.colour)
-
-
-def path(text: str, width: int) -> str:
-    """The path of a player in a column, in a colour that is always its own."""
-    colour = _PATH_COLOURS[sum(text.encode()) % len(_PATH_COLOURS)]
-    return click.style(text.ljust(width), fg=colour)
-
-
-def warned(text: str) -> str:
-    """A line that tells of something wrong."""
-    return click.style(text, fg="red")
 
 
 def bad(text: str) -> str:
@@ -68,11 +59,6 @@ def bad(text: str) -> str:
 def bold(text: str) -> str:
     """A text that stands out, where that can be seen."""
     return click.style(text, bold=True)
-
-
-def faint(text: str) -> str:
-    """A text that steps back, where that can be seen."""
-    return click.style(text, fg="bright_black")
 
 
 def in_a_line(text: str) -> str:

@@ -48,8 +48,14 @@ def read_number(value: Any, least: int = 0) -> int:
     return value
 
 
+ANY_CODE: Final = tuple(range(-64, 256))
+"""All codes with which a process can end; those below 0 are the numbers of signals."""
+
+
 def read_codes(value: Any) -> tuple[int, ...]:
-    """An exit code, or a list of them."""
+    """An exit code, or a list of them, or `any`."""
+    if value == "any":
+        return ANY_CODE
     values = value if isinstance(value, list) else [value]
     return tuple(read_number(one) for one in values)
 
