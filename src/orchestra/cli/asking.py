@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from .web import Address
+from .address import Address
 
 if TYPE_CHECKING:
     _Type = click.ParamType[Any]

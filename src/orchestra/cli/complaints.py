@@ -9,7 +9,7 @@ from functools import wraps
 from typing import ParamSpec
 
 from ..loading.errors import LoadError, UserCodeError
-from .output.ending import FAILED, USAGE
+from .codes import FAILED, USAGE
 
 P = ParamSpec("P")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .._duration import duration
 from .._order import Befores, befores_of
 from ..backoff import ConstantBackoff, ExponentialBackoff
 from ..conductor import Conductor
@@ -14,7 +15,6 @@ from ..loading.program import Program
 from ..loading.spec import PlayerSpec, ProgramSpec
 from ..loading.times import needed
 from ..player import Player, inner_of, kind_of, name_of, terms_of
-from ..status import duration
 
 _MOST_DELAYS: Final = 4
 

@@ -5,46 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..loading.errors import LoadError
 from ..performance import Performance
+from .address import LOOPBACK, Address
 
 if TYPE_CHECKING:
     from ..web.program import Reloader
 
-LOOPBACK: Final = "127.0.0.1"
-
 MISSING: Final = "pip install 'orchestra-players[web]'"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the page is served; port 0 is one that is free."""
-
-    host: str = LOOPBACK
-    port: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """An address such as `8080`, `localhost:8080` or `[::1]:8080`; raises `ValueError`.
-
-        >>> Address.parse("8080")
-        Address(host='127.0.0.1', port=8080)
-        """
-        host, colon, port = text.rpartition(":")
-        if not colon and not text.isdecimal():
-            host, port = text, ""
-        if text.startswith("[") and text.endswith("]"):
-            host, port = text, ""
-        usable = not port or (port.isascii() and port.isdecimal() and int(port) < 65536)
-        if not usable or any(sign in host for sign in " /@"):
-            raise ValueError(f"{text!r} is no address: write 8080, or localhost:8080")
-        host = host.removeprefix("[").removesuffix("]")
-        return cls(host or LOOPBACK, int(port or 0))
 
 
 def has_web() -> bool:

@@ -40,7 +40,7 @@ class Choice:
         for one in (*self.only, *self.but, *self.scale):
             if not any(_is_of(path, one) for path in paths):
                 raise LoadError(f"no player {one!r}. {nearest(one, paths)}")
-        if not any(self.takes(path) for path in paths):
+        if (self.only or self.but) and not any(self.takes(path) for path in paths):
             raise LoadError("no player is left to play")
 
 

@@ -134,6 +134,10 @@ class _Reader:
     def _player(
         self, table: dict[str, Any], path: tuple[str, ...], usual: Mapping[str, Any]
     ) -> PlayerSpec:
+        known = (*PLAYER_KEYS, "players")
+        for name in table:
+            if name not in known:  # told first, since it may be what is missing
+                self.fail((*path, name), f"{name!r} is unknown here. {nearest(name, known)}")
         kinds = [kind for kind in _KINDS if kind in table]
         if len(kinds) != 1:
             name = path[-1]

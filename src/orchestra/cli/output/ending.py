@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..._duration import duration
 from ...errors import CommandFailedError, ConductorError, StopTimeoutError
 from ...events import Event, Failed, Started, Stopping
 from ...log import in_words
-from ...status import duration
+from ..codes import CLEAN, FAILED, LATE
 from .line import Line
 from .traces import trace_of
-
-CLEAN, FAILED, USAGE, LATE = 0, 1, 2, 3
 
 
 def exit_code(failure: BaseException | None) -> int:

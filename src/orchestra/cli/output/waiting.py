@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from ..._duration import duration
 from ...events import CutOff, Event, Stopping
 from ...performance import Performance
-from ...status import PlayerStatus, State, duration
+from ...status import PlayerStatus, State
 from .line import Line
 
 EVERY: Final = 1.0
