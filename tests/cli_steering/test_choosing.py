@@ -155,7 +155,12 @@ def test_any_file(text, name):
         ({"text": "printed"}, "output", "printed"),
         ({"text": "api: x", "source": "shop"}, "note", "shop: api: x"),
         ({"text": "x", "source": "shop", "level": "error"}, "failed", "shop: x"),
-        ({"text": "served", "source": "orchestra.web"}, "note", "orchestra.web: served"),
+        (
+            {"text": "served", "source": "orchestra.web/status"},
+            "note",
+            "orchestra.web/status: served",
+        ),
+        ({"text": "printed", "source": "orchestra.web"}, "output", "printed"),
         ({"text": "api: x", "source": "orchestras"}, "note", "orchestras: api: x"),
     ],
 )

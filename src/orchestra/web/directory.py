@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ..servers.sockets import remove_stale as remove_stale_socket
-
 MOMENT: Final = 60.0
 """Seconds in which a new socket is left alone though nobody listens there."""
 
@@ -72,6 +70,8 @@ def sockets() -> list[Path]:
 
 def remove_stale() -> None:
     """Remove the sockets of programs that have ended without doing so, as by SIGKILL."""
+    from ..servers.sockets import remove_stale as remove_stale_socket  # with all of asyncio
+
     for path in sockets():
         with suppress(OSError):
             # Whoever is about to listen has bound a moment ago.
