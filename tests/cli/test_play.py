@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from play_kit import Play, environment, orchestra
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
@@ -201,7 +200,7 @@ def test_on_a_terminal(folder: Path) -> None:
         os.close(ours)
         os.waitpid(pid, 0)
         assert (b"\033[" in shown) is colored
-        assert "ended by itself".encode() in shown
+        assert b"ended by itself" in shown
 
 
 def test_a_reader_that_is_gone(folder: Path) -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from play_kit import Play, orchestra
 
 from orchestra.cli import web
 from orchestra.cli.address import Address
 from orchestra.cli.program import orchestra as cli
 from orchestra.cli.watching import base_of, in_words, matches
-from play_kit import Play, orchestra
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
 
@@ -53,7 +53,9 @@ def ask(folder: Path, path: str, body: dict[str, Any] | None = None) -> tuple[in
 
 def test_the_control(folder: Path) -> None:
     """A program is seen and steered over its socket, which has its name and goes with it."""
-    (folder / "orchestra.toml").write_text("[orchestra]\nname='shop'\n[players.a]\ncommand='sleep 60'")
+    (folder / "orchestra.toml").write_text(
+        "[orchestra]\nname='shop'\n[players.a]\ncommand='sleep 60'"
+    )
     with Play(folder, control=True) as play:
         play.until("shop ✓ ready")
         (sock,) = (folder / "run" / "orchestra").iterdir()
@@ -152,7 +154,11 @@ def test_without_the_extra(
     [
         (["--reload"], "watchfiles", "--reload needs what is not installed: pip install "),
         (["--uvloop"], "uvloop", "--uvloop needs what is not installed: pip install "),
-        (["--env-file", "vars"], "dotenv", "vars is read by python-dotenv, which is not there: pip "),
+        (
+            ["--env-file", "vars"],
+            "dotenv",
+            "vars is read by python-dotenv, which is not there: pip ",
+        ),
         ([], "watchfiles", "`watch` needs what is not installed: pip install "),
     ],
 )
@@ -175,7 +181,9 @@ def test_other_extras_that_are_missing(
 
 def test_without_click(folder: Path) -> None:
     """Without click, `orchestra` says which line installs it, and ends with 2."""
-    code = "import sys; sys.modules['click'] = None; from orchestra.cli import main; sys.exit(main())"
+    code = (
+        "import sys; sys.modules['click'] = None; from orchestra.cli import main; sys.exit(main())"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
     assert done.returncode == 2
     assert done.stderr == (
@@ -260,7 +268,9 @@ def test_reload_waits_out_what_is_wrong(folder: Path) -> None:
 def test_reload_dirs(folder: Path) -> None:
     """`--reload-dir` says where to look instead; what plays may also be a single player, or a file."""
     (folder / "lib").mkdir()
-    (folder / "live.py").write_text("async def main(ctx):\n    print('plays', flush=True)\n    await ctx.wait()")
+    (folder / "live.py").write_text(
+        "async def main(ctx):\n    print('plays', flush=True)\n    await ctx.wait()"
+    )
     with Play(folder, "live", "--reload", "--reload-dir", "lib") as play:
         play.until("plays")
         (folder / "lib" / "new.py").write_text("x = 1")

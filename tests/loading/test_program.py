@@ -51,7 +51,9 @@ def test_what_lies_in_a_folder(folder: Path) -> None:
     assert found(folder).source.file == folder / "Procfile"
     (folder / "pyproject.toml").write_text("[project]\nname = 'x'")
     assert found(folder).source.file == folder / "Procfile"
-    (folder / "pyproject.toml").write_text("[tool.orchestra]\nname = 'y'\n[tool.orchestra.players.a]\ncommand='z'")
+    (folder / "pyproject.toml").write_text(
+        "[tool.orchestra]\nname = 'y'\n[tool.orchestra.players.a]\ncommand='z'"
+    )
     assert (found(folder).source.file, found(folder).name) == (folder / "pyproject.toml", "y")
     (folder / "orchestra.toml").write_text(TOML)
     assert found(folder).source.file == folder / "orchestra.toml"
@@ -69,7 +71,9 @@ def test_an_empty_folder(folder: Path) -> None:
 def test_files_by_name(folder: Path) -> None:
     """A file is known by its ending: Python, TOML; of another program; and else a Procfile."""
     for name in ("Procfile.dev", "all.toml", "app.py", "supervisord.conf"):
-        (folder / name).write_text("web: serve" if "Proc" in name else TOML if "toml" in name else "")
+        (folder / name).write_text(
+            "web: serve" if "Proc" in name else TOML if "toml" in name else ""
+        )
     assert found(folder, "Procfile.dev").source.is_procfile
     assert not found(folder, "all.toml").source.is_procfile
     assert find_source("app.py", folder).target is not None
@@ -108,7 +112,9 @@ def test_the_name(folder: Path) -> None:
 
 def test_only_and_except() -> None:
     """The chosen players are left, with all below them, and wait for nobody who is left out."""
-    program = parse_toml(TOML + "[players.g.players.a]\ncommand='a'\n[players.g.players.b]\ncommand='b'")
+    program = parse_toml(
+        TOML + "[players.g.players.a]\ncommand='a'\n[players.g.players.b]\ncommand='b'"
+    )
 
     def names(**choice: Any) -> list[str]:
         made = choose(program, Choice(**choice))
@@ -195,7 +201,11 @@ def test_env_files_that_make_no_sense(folder: Path) -> None:
     """One that is missing, no text, or has what no process can have as a variable, is refused."""
     (folder / "bytes").write_bytes(b"\xff")
     (folder / "null").write_bytes(b"A=\0")
-    for name, said in [("nothing", "No such file"), ("bytes", "can't be read"), ("null", "is no var")]:
+    for name, said in [
+        ("nothing", "No such file"),
+        ("bytes", "can't be read"),
+        ("null", "is no var"),
+    ]:
         with pytest.raises(LoadError, match=said):
             read_env_files([folder / name])
 

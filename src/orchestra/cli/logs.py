@@ -139,7 +139,7 @@ def line_of(entry: Mapping[str, Any]) -> Line:
     path, source = entry["path"], entry.get("source", OURS)
     first, *more = entry["text"].split("\n")
     sign = _SIGN_OF_LEVEL.get(entry.get("level", "info"), "note")
-    if not f"{source}.".startswith(f"{OURS}.") or source == PAGE:
+    if not f"{source}.".startswith(f"{OURS}.") or "/" in source:
         return Line(entry["time"], path, sign, f"{source}: {first}", tuple(more))
     # Of ours, what begins with whom it is about tells of an event; a command's output does not.
     text = first.removeprefix(f"{path or 'conductor'}: ")
@@ -151,11 +151,13 @@ def line_of(entry: Mapping[str, Any]) -> Line:
 def _sign_of(text: str) -> Sign:
     if text.startswith("failed") and "; restart " in text:
         return "again"
-    return next((sign for begin, sign in _SIGN_OF_EVENT.items() if text.startswith(begin)), "note")
+    for begin, sign in _SIGN_OF_EVENT.items():
+        if text.startswith(begin):
+            return sign
+    return "note"
 
 
 OURS: Final = "orchestra"
-PAGE: Final = "orchestra.web"
 _SIGN_OF_LEVEL: Final[Mapping[str, Sign]] = {
     "warning": "warning",
     "error": "failed",

@@ -42,10 +42,10 @@ async def serving(
 
     Raises `LoadError` if it can't listen at the address.
     """
-    from ..web.player import StatusPlayer
+    from ..web.player import LOGGER, StatusPlayer
 
     # It would tell of its addresses in a line of its own.
-    logging.getLogger(f"{StatusPlayer.__module__.rpartition('.')[0]}").setLevel(logging.WARNING)
+    logging.getLogger(LOGGER).setLevel(logging.WARNING)
     host, port = (LOOPBACK, None) if address is None else (address.host, address.port)
     try:
         status = StatusPlayer(host=host, port=port, name=name, file=file, reloader=reloader)

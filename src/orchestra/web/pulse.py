@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ..log import report
 
@@ -53,7 +53,7 @@ class Pulse:
         self.closed = False
         """Whether it is over, and followers are to take their last look."""
 
-    def __enter__(self) -> Pulse:
+    def __enter__(self) -> Self:
         self._followers += 1
         if self._task is None:
             self._look_again()
