@@ -57,7 +57,7 @@ export class Tree {
   }
 
   isGroup(row) {
-    return row.kind === "group" || row.copies !== null || this.below.has(row.path);
+    return row.kind === "group" || this.isCopies(row) || this.below.has(row.path);
   }
 
   isCopies(row) {
