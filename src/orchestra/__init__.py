@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from .players.periodic import PeriodicPlayer
     from .players.process import ProcessPlayer
     from .servers import ServerPlayer
+    from .web.player import StatusPlayer
 
 __all__ = [
     "Abandoned",
@@ -91,6 +92,7 @@ __all__ = [
     "Skipped",
     "StartTimeoutError",
     "Started",
+    "StatusPlayer",
     "StopTimeoutError",
     "Stopped",
     "Stopping",
@@ -127,4 +129,8 @@ def __getattr__(name: str) -> object:
         from .players.process import ProcessPlayer
 
         return ProcessPlayer
+    if name == "StatusPlayer":
+        from .web.player import StatusPlayer
+
+        return StatusPlayer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
@@ -318,18 +318,27 @@ class Group(Supervisor):
             queue.popleft()
 
     def _check_over(self) -> None:
-        if self._pending or (self._goes_on_without() and not self.stopping):
+        if self._pending or (self.goes_on_without() and not self.stopping):
             return
         self.over = True
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
-    def _goes_on_without(self) -> bool:
+    def goes_on_without(self) -> bool:
         """Whether it goes on though no player does."""
         plan = self._plan
         # One that is idle has not ended, and may be started at any time.
         stays = plan.stop_when == "never" or bool(plan.idle)
         return stays or (plan.goes_on_empty and not self.lives)
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether all of them have been ready."""
+        return self._was_ready
+
+    def waiting_for(self, name: str) -> Collection[str]:
+        """Those that are not asked to stop before this one is over."""
+        return () if self._order is None else self._order.waiting_for(name)
 
     # Stopping
 

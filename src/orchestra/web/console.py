@@ -61,6 +61,11 @@ class Console:
         return self._opened[1]
 
     @property
+    def performance(self) -> Performance:
+        """The tree."""
+        return self._opened[0]
+
+    @property
     def _opened(self) -> tuple[Performance, Control]:
         if self._tree is None:
             raise RuntimeError("this console is not open")
@@ -70,9 +75,13 @@ class Console:
         return self._opened[0].status()
 
     def _answer(self, **values: Any) -> dict[str, Any]:
-        last = self.recorder.last
         answer = {"version": book.VERSION, "time": self._opened[0].wall_time(), **values}
-        return {**answer, "resume": f"{self.instance}-{last}"}
+        return {**answer, "resume": self.resume}
+
+    @property
+    def resume(self) -> str:
+        """What to resume from to get all that comes from now on."""
+        return f"{self.instance}-{self.recorder.last}"
 
     # What there is to see
 
@@ -134,6 +143,12 @@ class Console:
         """
         async for found in self.recorder.follow(self._since(resume), path):
             yield self._followed(found)
+
+    def recent(self, resume: str | None, path: str = "", *, limit: int = 1000) -> dict[str, Any]:
+        """The same at once, and no more than `limit`: the `entries` may be none."""
+        since = self._since(resume)
+        last = self.recorder.last if since is None else since
+        return self._followed(self.recorder.recent(last, path, limit=limit))
 
     def _since(self, resume: str | None) -> int | None:
         if resume is None:
