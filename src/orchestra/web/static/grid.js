@@ -78,7 +78,7 @@ export class Grid {
     for (const [path, view] of this.views) {
       if (wanted.has(path)) continue;
       this.views.delete(path);
-      view.node.hidden = true;
+      view.node.remove();
       this.free.push(view);
     }
     const now = this.clock.now();
@@ -95,13 +95,8 @@ export class Grid {
   }
 
   newView(path) {
-    let view = this.free.pop();
-    if (view) {
-      view.node.hidden = false;
-    } else {
-      view = new RowView();
-      this.rows.append(view.node);
-    }
+    const view = this.free.pop() ?? new RowView();
+    this.rows.append(view.node);
     this.views.set(path, view);
     return view;
   }
