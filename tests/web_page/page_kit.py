@@ -96,6 +96,8 @@ class Program:
 class Wire:
     """A line to a program that can be cut, and mended again."""
 
+    signals_ready = True
+
     def __init__(self, url: str) -> None:
         self._to = urlsplit(url)
         self._playing = playing_in_thread(self)
@@ -113,10 +115,9 @@ class Wire:
     async def play(self, ctx: Context) -> None:
         self._loop = asyncio.get_running_loop()
         await self._listen()
+        ctx.ready()
         await ctx.wait()
         await self._close()
-
-    signals_ready = False
 
     @property
     def url(self) -> str:
@@ -129,12 +130,20 @@ class Wire:
 
     def mend(self) -> None:
         """All is well again."""
-        self._silent = False
         self._do(self._listen())
+
+    def lead_to(self, url: str) -> None:
+        """All is well again, and it leads to another program."""
+        self._to = urlsplit(url)
+        self.mend()
 
     def silence(self) -> None:
         """It is open, and nothing comes."""
         self._silent = True
+
+    def end_silence(self) -> None:
+        """What is sent comes again."""
+        self._silent = False
 
     def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)

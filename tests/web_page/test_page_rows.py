@@ -10,13 +10,13 @@ from orchestra import Conductor, replicate
 
 def test_a_failing_player_is_seen_at_once(page: Page) -> None:
     """A failure is in the row with its error, in the pills and in the tab's title, without a reload."""
-    mailer = Actor(backoff=[600])
+    mailer = Actor(backoff=[90])
     with Program({"jobs": Conductor({"mailer": mailer, "other": Actor()})}) as program:
         page.goto(program.url)
         expect(state(page, "jobs.mailer")).to_have_text("●ready")
         expect(page).to_have_title("shop")
         mailer.fail(ConnectionRefusedError("no smtp here"))
-        expect(state(page, "jobs.mailer")).to_have_text(re.compile(r"✕backing off, \d+ m( \d+ s)?"))
+        expect(state(page, "jobs.mailer")).to_have_text(re.compile(r"✕backing off, 1 m \d+ s"))
         expect(row(page, "jobs.mailer").locator(".last")).to_have_text(
             "ConnectionRefusedError: no smtp here"
         )
@@ -28,14 +28,13 @@ def test_a_failing_player_is_seen_at_once(page: Page) -> None:
 
 def test_a_player_that_backs_off_is_retried_now(page: Page) -> None:
     """Who waits for the next run has a countdown, and a button that does not wait for it."""
-    mailer = Actor(backoff=[600])
+    mailer = Actor(backoff=[90])
     with Program({"mailer": mailer}) as program:
         page.goto(program.url)
         mailer.fail(ValueError("boom"))
-        first = state(page, "mailer").text_content
         retry = row(page, "mailer").get_by_role("button", name="Retry now")
         expect(retry).to_be_visible()
-        before = first()
+        before = state(page, "mailer").text_content()
         expect(state(page, "mailer")).not_to_have_text(before or "")  # it counts down
         retry.click()
         expect(state(page, "mailer")).to_have_text("●ready")
@@ -96,8 +95,9 @@ def test_the_uptime_goes_on_by_itself(page: Page) -> None:
     with Program({"api": Actor()}) as program:
         page.goto(program.url)
         uptime = row(page, "api").locator(".uptime")
-        expect(uptime).to_have_text("2 s")
-        expect(uptime).to_have_text("4 s")
+        expect(uptime).to_have_text(re.compile(r"\d+ s"))
+        before = uptime.text_content()
+        expect(uptime).not_to_have_text(before or "")
         expect(page.locator("#facts")).to_have_text(re.compile(r"pid \d+ · up .* s · \d+ MB"))
 
 
