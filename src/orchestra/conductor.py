@@ -104,6 +104,16 @@ class Conductor:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {
+            "timeout": self.timeout,
+            "stop_when": self.stop_when,
+            "ordered": self.ordered,
+            "after": {name: ", ".join(before) for name, before in self.after.items()},
+            "idle": sorted(self.idle),
+        }
+
     async def play(self, ctx: Context) -> None:
         """Play all players until `ctx` is done or they have ended.
 

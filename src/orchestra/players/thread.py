@@ -55,6 +55,10 @@ class ThreadPlayer:
     def __repr__(self) -> str:
         return f"ThreadPlayer({self.__name__})"
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {"overlap": self.overlap}
+
     async def play(self, ctx: Context) -> None:
         """Run the function in a new thread, to its end.
 

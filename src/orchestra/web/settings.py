@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from math import isfinite
 from typing import Any, Final
 
 from ..backoff import ConstantBackoff, ExponentialBackoff
+from ..log import in_words as error_in_words
 from ..performance import Performance
 from ..player import inner_of, name_of, terms_of
-
-OWN: Final = ("timeout", "stop_when", "ordered", "start_timeout", "watchdog")
-"""Attributes of players that are shown as they are; those of a group, and what any player declares."""
 
 VARIABLES: Final = "variables"
 """What a player tells the names of its environment variables under."""
@@ -38,24 +36,30 @@ def settings_of(performance: Performance, path: str) -> tuple[dict[str, Any], li
 def _declared(player: Any) -> dict[str, Any]:
     terms, inner = terms_of(player), inner_of(player)
     found: dict[str, Any] = {"player": name_of(inner), "class": type(inner).__name__}
-    for name in OWN:
-        value = getattr(inner, name, None)
-        if isinstance(value, (bool, int, float, str)):
-            found[name] = value
-    found["signals_ready"] = terms.signals_ready
-    if terms.backoff is not None:
-        delays = terms.backoff()
-        if delays != ():
-            found["backoff"] = in_words(delays)
-            found["restarts"] = "always" if terms.always else "on failure"
+    found |= {
+        "signals_ready": terms.signals_ready,
+        "start_timeout": terms.start_timeout,
+        "watchdog": terms.watchdog,
+    }
+    delays = None if terms.backoff is None else _backoff_of(terms.backoff)
+    if delays:
+        found["backoff"] = delays
+        found["restarts"] = "always" if terms.always else "on failure"
     return found
+
+
+def _backoff_of(backoff: Callable[[], Iterable[float]]) -> str:
+    try:
+        return in_words(backoff())
+    except Exception as error:  # it is the user's
+        return error_in_words(error)
 
 
 def in_words(backoff: Iterable[float]) -> str:
     """A backoff: what it was made with if it is one of ours or a list, else only what it is.
 
-    >>> in_words([1, 5, 30]), in_words(iter([1]))
-    ('1, 5, 30', 'list_iterator')
+    >>> in_words([1, 5, 30]), in_words(iter([1])), in_words(())
+    ('1, 5, 30', 'list_iterator', '')
     """
     if isinstance(backoff, (list, tuple)):
         return ", ".join(f"{delay:g}" for delay in backoff)
