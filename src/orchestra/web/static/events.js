@@ -15,7 +15,9 @@ export class EventsView {
     this.table = element("table", "events");
     this.body = element("tbody");
     this.table.append(this.body);
-    node.append(this.table);
+    this.none = element("p", "remark", "Nothing has happened since this is recorded.");
+    this.none.hidden = true;
+    node.append(this.table, this.none);
     this.feed = new Feed(path, ["events", { limit: 500 }], {
       first: ({ events }) => this.take(events),
       entries: (entries) => this.take(entries.filter((entry) => entry.type === "event")),
@@ -30,6 +32,7 @@ export class EventsView {
   take(events) {
     this.body.prepend(...events.map(rowOf).reverse());
     while (this.body.rows.length > MOST) this.body.lastElementChild.remove();
+    this.none.hidden = this.body.rows.length > 0;
     this.tell(plural(this.body.rows.length, "event"));
   }
 

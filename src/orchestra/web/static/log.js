@@ -9,16 +9,16 @@ import { plural } from "./words.js";
 const MOST = 2_000; // lines that are kept here; the program keeps its own
 
 export class LogView {
-  constructor({ path, node, tools, tell }) {
+  /** `kept` outlives this view: who filters the log of one player does so in that of the next. */
+  constructor({ path, node, tools, tell, kept }) {
     this.path = path;
     this.node = node;
     this.tell = tell;
+    this.kept = kept;
     this.lines = [];
     this.coming = []; // what has come, and is not shown yet
     this.following = true;
     this.byScrolling = false;
-    this.previous = false;
-    this.words = "";
     this.frame = 0;
     this.list = element("div", "log");
     this.list.setAttribute("role", "log");
@@ -31,11 +31,20 @@ export class LogView {
   makeTools(tools) {
     this.filter = element("input", "log-filter");
     Object.assign(this.filter, { type: "search", placeholder: "Filter lines", ariaLabel: "Filter lines" });
-    this.filter.addEventListener("input", () => this.setFilter(this.filter.value));
+    this.filter.value = this.kept.filter ?? "";
+    this.filter.addEventListener("input", () => this.setFilter());
     this.previousButton = button("Previous run", () => this.togglePrevious(), "toggle");
-    this.previousButton.setAttribute("aria-pressed", "false");
+    this.previousButton.setAttribute("aria-pressed", String(this.previous));
     this.pauseButton = button("Pause", () => this.togglePause(), "pause");
     tools.append(this.filter, this.previousButton, this.pauseButton, button("Copy", () => this.copy()));
+  }
+
+  get previous() {
+    return this.kept.previous ?? false;
+  }
+
+  get words() {
+    return this.filter.value.trim().toLowerCase();
   }
 
   load() {
@@ -79,8 +88,9 @@ export class LogView {
     const made = this.coming.map((line) => new Line(line, this.path));
     this.coming = [];
     const all = document.createDocumentFragment();
+    const words = this.words;
     for (const line of made) {
-      line.match(this.words);
+      line.match(words);
       all.append(line.node);
     }
     this.lines.push(...made);
@@ -126,14 +136,15 @@ export class LogView {
   }
 
   togglePrevious() {
-    this.previous = !this.previous;
+    this.kept.previous = !this.previous;
     this.previousButton.setAttribute("aria-pressed", String(this.previous));
     this.load();
   }
 
-  setFilter(words) {
-    this.words = words.trim().toLowerCase();
-    for (const line of this.lines) line.match(this.words);
+  setFilter() {
+    this.kept.filter = this.filter.value;
+    const words = this.words;
+    for (const line of this.lines) line.match(words);
     if (this.following) this.node.scrollTop = this.node.scrollHeight;
   }
 

@@ -18,6 +18,7 @@ export class Pane {
     this.path = null;
     this.tab = "log";
     this.view = null;
+    this.kept = {}; // what the views want to find again
     this.timer = null;
     this.about = new Spot(byId("about"));
     this.buttons = makeButtons();
@@ -67,6 +68,7 @@ export class Pane {
       row: this.tree.rows.get(this.path ?? ""),
       node: byId("view"),
       tools: byId("pane-tools"),
+      kept: this.kept,
       tell: (text) => this.about.show(text ? `${this.name()} · ${text}` : this.name()),
     });
   }
