@@ -26,7 +26,9 @@ class Actor:
     kind = "coroutine"
     signals_ready = True
 
-    def __init__(self, *, backoff: Iterable[float] = (), details: Mapping[str, object] = {}) -> None:
+    def __init__(
+        self, *, backoff: Iterable[float] = (), details: Mapping[str, object] = {}
+    ) -> None:
         self._backoff = backoff
         self._details = details
         self.gets_ready = True
@@ -69,7 +71,12 @@ class Program:
     """These players, and a page over them, in a thread of their own; the rest is a `Conductor`'s."""
 
     def __init__(
-        self, players: Mapping[str, Any], *, name: str = "shop", read_only: bool = False, **terms: Any
+        self,
+        players: Mapping[str, Any],
+        *,
+        name: str = "shop",
+        read_only: bool = False,
+        **terms: Any,
     ) -> None:
         self.status = StatusPlayer(port=0, uds=False, name=name, read_only=read_only)
         conductor = Conductor({**players, "status": self.status}, timeout=3, **terms)
@@ -109,7 +116,7 @@ class Wire:
         self._playing.__enter__()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self._playing.__exit__(*error)
 
     async def play(self, ctx: Context) -> None:

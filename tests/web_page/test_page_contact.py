@@ -49,7 +49,9 @@ def test_lost_contact_is_told_and_mended(page: Page) -> None:
         expect(row(page, "api").get_by_role("button")).to_have_count(0)
         uptime = row(page, "api").locator(".uptime").text_content()
         expect(page.locator("#banner .ago")).to_have_text(re.compile(r"[1-9]\d* s ago"))
-        assert row(page, "api").locator(".uptime").text_content() == uptime  # it is not known to go on
+        assert (
+            row(page, "api").locator(".uptime").text_content() == uptime
+        )  # it is not known to go on
         api.say("meanwhile")
         api.fail(ValueError("boom"))
         wire.mend()

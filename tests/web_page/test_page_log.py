@@ -142,7 +142,9 @@ def test_what_is_hostile_is_shown_as_text(page: Page) -> None:
         page.get_by_role("tab", name="Events").click()
         expect(page.locator(".events")).to_contain_text(HOSTILE[0])
         assert page.title() == f"(1) {HOSTILE[0]}"
-        assert page.evaluate("document.querySelectorAll('img, body script, body style').length") == 0
+        assert (
+            page.evaluate("document.querySelectorAll('img, body script, body style').length") == 0
+        )
 
 
 def test_events_come_newest_first(page: Page) -> None:

@@ -127,7 +127,11 @@ def test_no_state_is_told_by_colour_alone(page: Page) -> None:
         for word, sign, tone in looks:
             assert sign != "?", word
             signs.setdefault(tone, set()).add(sign)
-        assert not signs["good"] & signs["bad"] | signs["bad"] & signs["calm"] | signs["good"] & signs["calm"]
+        assert (
+            not signs["good"] & signs["bad"]
+            | signs["bad"] & signs["calm"]
+            | signs["good"] & signs["calm"]
+        )
 
 
 STATES = [
