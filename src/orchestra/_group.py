@@ -150,6 +150,9 @@ class Group(Supervisor):
         if self._order is not None:
             self._order.end(life.name)
 
+    def waits_for(self, name: str) -> list[str]:
+        return [] if self._order is None else self._order.waits_for(name)
+
     def _may_start(self, life: Life) -> bool:
         return not life.over and (self._order is None or self._order.may_start(life.name))
 

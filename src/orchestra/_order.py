@@ -227,6 +227,16 @@ class Order:
         """Whether all that go before it have come as far as it waits for."""
         return not self._waits_for[name]
 
+    def waits_for(self, name: str) -> list[str]:
+        """Those before it that have not come so far yet.
+
+        >>> order = Order()
+        >>> order.add("db", {}); order.add("api", {"db": "ready"})
+        >>> order.waits_for("api")
+        ['db']
+        """
+        return list(self._waits_for[name])
+
     def may_stop(self, name: str) -> bool:
         """Whether all that came after it are over."""
         return not self._kept_by[name]
