@@ -431,6 +431,21 @@ async def test_a_dependency_may_be_removed_from_under_its_dependents() -> None:
     assert await playing.end() is None
 
 
+async def test_those_after_a_removed_one_come_after_those_before_it_from_then_on() -> None:
+    """Also in each further run of a group that comes back."""
+    db, api = FakePlayer(ready_after=2), FakePlayer(plays(), fails(after=1), plays())
+    players = {"db": db, "cache": FakePlayer(), "api": api}
+    inner = Conductor(players, after={"api": ["cache"], "cache": {"db": "ready"}}, backoff=[1])
+    playing = await show(Conductor({"inner": inner}), after=3)
+    await inner.remove("cache")
+    assert inner.after == {"api": {"db": "ready"}}
+    await playing.conductor.restart("inner")
+    assert when(api, "started") == [2, 5]
+    await asyncio.sleep(5)
+    assert when(api, "started") == [2, 5, 9]
+    assert await playing.end() is None
+
+
 async def test_a_removed_name_is_forgotten_in_after() -> None:
     """What comes after nobody any more starts at once when the conductor is played again."""
     api, db = FakePlayer(), FakePlayer(ready_after=1)

@@ -259,7 +259,8 @@ class Group(Supervisor):
         heard = self._by_hand.pop(life.name, None) if self._by_hand else None
         if life.errors is not None or life.left is not None or life.leftovers is not None:
             self._take_note(life, heard)
-        if not life.was_ready and (life.errors is None or heard is not None):
+        ended_well = life.errors is None and life.left is None
+        if not life.was_ready and (ended_well or heard is not None):
             # One that was stopped by hand is still to get ready, once somebody starts it again.
             life.was_ready = heard is None
             self._unready -= 1

@@ -113,6 +113,8 @@ class Root(Supervisor):
         self.cut([self.life], self.grace)
 
     def _on_context(self) -> None:
+        if self.life.over:
+            return
         self.refresh()
         self.life.ask(self._context.reason, self.loop.time())
         ctx = self.life.ctx

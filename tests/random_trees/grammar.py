@@ -125,6 +125,11 @@ def word(event: Event) -> str:
     return type(event).__name__
 
 
+def was_not_started(event: Event) -> bool:
+    """Whether it fails since an earlier run of it still goes on."""
+    return isinstance(event, Failed) and "not started" in str(event.error)
+
+
 class Grammar:
     """Reads the record from the start to the end; `faults` says what is wrong in it."""
 
@@ -133,6 +138,7 @@ class Grammar:
         self.lives: dict[str, Life] = {}
         self.steps: list[Step] = []
         self._index = 0
+        self._is_over = False
         self._take_in("", record.scenario.tree)
         self.faults = list(self._read())
 
@@ -169,6 +175,7 @@ class Grammar:
             case Seen(status=status, names=names):
                 yield from self._on_snapshot(status, names)
             case Over():
+                self._is_over = True
                 alive = [
                     path for path in self._alive("") if path or self._record.scenario.supervised
                 ]
@@ -218,7 +225,7 @@ class Grammar:
             yield f"{path}: {event} long after its end"
         if life.last is not None and life.last.time > event.time:
             yield f"{path}: {event} comes after {life.last}"
-        if life.coming_back and isinstance(event, Failed) and "not started" in str(event.error):
+        if life.coming_back and before in (ABANDONED, ENDED) and was_not_started(event):
             # The restart by hand that this is the failure of.
             life.restarts += 1
             life.coming_back = False
@@ -315,7 +322,9 @@ class Grammar:
             if path in self.lives and self.lives[path].state not in ALIVE:
                 return False
             path, _ = split(path)
-        return not self._record.scenario.supervised or self.lives[""].state in ALIVE
+        if not self._record.scenario.supervised:
+            return not self._is_over
+        return self.lives[""].state in ALIVE
 
     def _check_status(self, one: PlayerStatus, is_top: bool) -> Iterator[str]:
         if is_top and not self._record.scenario.supervised:
