@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from groups import Show, crew, failure, now, play, raises, show, stop_timeout, turns, when
-from orchestra import Conductor, ConductorError, OrchestraError, restarting
+from groups import Show, crew, failure, now, play, raises, show, start, stop_timeout, turns, when
+from orchestra import Conductor, ConductorError, Context, OrchestraError, restarting
 from orchestra.testing import FakePlayer, ends, fails, fails_stopping, hangs, plays, slow_stop
 
 pytestmark = pytest.mark.virtual_time
@@ -327,6 +327,21 @@ async def test_a_tree_of_dependencies_shares_the_time_by_its_longest_way() -> No
     after = {name: ["db"] for name in players if name != "db"}
     assert await play(Conductor(players, after=after, timeout=9), asked=1) is None
     assert now() == 9
+
+
+async def test_a_time_that_gets_shorter_is_shared_out_anew() -> None:
+    """Who hangs in that moment leaves the others their share of what is left."""
+    ctx, first = Context(), FakePlayer(slow_stop(1))
+    conductor = Conductor({"first": first, "hangs": FakePlayer(hangs())}, ordered=True, timeout=20)
+    task = start(conductor, ctx)
+    await asyncio.sleep(1)
+    ctx.cancel()
+    await asyncio.sleep(1)
+    ctx.cancel(within=4)
+    await asyncio.wait([task])
+    assert when(first, "asked") == [pytest.approx(2 + 4 * 0.85 / 2)]
+    assert first.cancelled == 0
+    assert stop_timeout(task.exception()).left == ("hangs",)
 
 
 # Changing it while it plays

@@ -366,7 +366,7 @@ class Group(Supervisor):
         if not first:
             for life in self.lives.values():
                 if life.due != math.inf:
-                    self.ask(life, None, self._context.deadline)
+                    self._ask_for_its_share(life)
             return
         alive = [life for life in self.lives.values() if not life.over]
         for life in alive:
@@ -387,11 +387,15 @@ class Group(Supervisor):
         while queue and not busy:
             life = self.lives.get(queue[0])
             if life is not None and not life.over and order.may_stop(life.name):
-                now = self.loop.time()
-                left = max(0.0, self._context.deadline - now)
-                share = left / max(1, self._depths.get(life.name, 1))
-                self.ask(life, self._context.reason, now + share)
+                self._ask_for_its_share(life)
             queue.popleft()
+
+    def _ask_for_its_share(self, life: Life) -> None:
+        """Ask it to stop within its share of the time left; again, where that has got shorter."""
+        now = self.loop.time()
+        left = max(0.0, self._context.deadline - now)
+        share = left / max(1, self._depths.get(life.name, 1))
+        self.ask(life, self._context.reason, now + share)
 
     def cut_off(self) -> None:
         """The task that plays this is cancelled: ask and cut off all of them at once."""

@@ -244,6 +244,15 @@ class Promises:
                 return True
         return False
 
+    def _stops_now(self, step: Step) -> bool:
+        """Whether a group above began to stop in this moment, and has not asked it yet."""
+        return any(
+            stop is not None and stop[0] < step.index and stop[1] == step.time
+            for spell in self._spells
+            for stop in [self._stop[id(spell)]]
+            if is_below(step.path, spell.path) and spell.start < step.index <= spell.end
+        )
+
     def _paths_of(self, spell: Spell) -> list[str]:
         return [f"{spell.path}.{name}".lstrip(".") for name in spell.group.players]
 
@@ -431,7 +440,8 @@ class Promises:
                 continue
             if step.before in (ENDED, WAITING, "none") or self._asked_meanwhile(step):
                 continue
-            if step.name == "Failed" and not is_permanent(step.event.error):  # type: ignore[attr-defined]
+            permanent = step.name == "Failed" and is_permanent(step.event.error)  # type: ignore[attr-defined]
+            if step.name == "Failed" and not permanent and not self._stops_now(step):
                 yield f"{path}: {step.event}, after {number} restarts of {node.backoff}"
             if step.name == "Stopped" and node.always and not self._stops_above(path, step.index):
                 yield f"{path}: {step.event}, after {number} restarts of {node.backoff}"
