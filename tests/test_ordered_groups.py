@@ -7,7 +7,16 @@ import pytest
 
 from groups import Show, crew, failure, now, play, raises, show, start, stop_timeout, turns, when
 from orchestra import Conductor, ConductorError, Context, OrchestraError, restarting
-from orchestra.testing import FakePlayer, ends, fails, fails_stopping, hangs, plays, slow_stop
+from orchestra.testing import (
+    FakePlayer,
+    ends,
+    fails,
+    fails_stopping,
+    hangs,
+    ignores_cancellation,
+    plays,
+    slow_stop,
+)
 
 pytestmark = pytest.mark.virtual_time
 
@@ -274,6 +283,24 @@ async def test_a_stop_in_any_moment_of_the_start_is_in_order(number: int) -> Non
     assert all(player.playing == 0 for player in players.values())
     asked = [when(player, "asked") for player in players.values() if player.runs]
     assert asked == sorted(asked, reverse=True)
+
+
+@pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
+@pytest.mark.parametrize("number", range(8))
+async def test_nobody_starts_after_the_stop_who_was_abandoned_before(number: int) -> None:
+    """Also where a stop comes while it is looked whether the earlier run has ended by now."""
+    late = FakePlayer(ignores_cancellation(for_=1), plays())
+    conductor = Conductor({"late": late, "b": FakePlayer()}, ordered=True, timeout=0)
+    playing = await show(conductor, after=1)
+    assert await playing.end() is not None
+    await asyncio.sleep(2)
+    playing = await show(conductor)
+    await turns(number)
+    runs = late.runs
+    playing.ctx.cancel()
+    await asyncio.wait([playing.task])
+    assert late.runs == runs
+    assert playing.kinds("late").count("Started") == runs - 1
 
 
 async def test_two_thousand_in_a_chain_start_and_stop() -> None:
