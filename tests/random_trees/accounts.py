@@ -61,9 +61,14 @@ class Accounts:
         assert record.over is not None
         if isinstance(record.over.error, Exception):
             yield Place("what all raised", record.over.error)
+        raised: set[int] = set()
         for entry in record.entries:
             match entry:
                 case Returned(action=Remove(path=path), error=Exception() as error, known=True):
+                    # Who removes the same player at the same time hears the same of it.
+                    if id(error) in raised:
+                        continue
+                    raised.add(id(error))
                     yield Place(f"remove({path!r})", error)
                 case Told(event=Failed(path=path, error=error, final=False)):
                     place = Place(f"the mended failure of {path!r}", error)

@@ -586,7 +586,7 @@ class Stage:
             error = caught
         if timer is not None:
             timer.cancel()
-        if isinstance(action, Remove) and known:
+        if isinstance(action, Remove) and known and name not in conductor.players:
             self.note(Removed(self.time(), action.path))
         self.note(Returned(self.time(), action, error, known))
         if isinstance(action, Remove) and action.then is not None and known:
