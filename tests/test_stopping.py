@@ -113,6 +113,22 @@ async def test_the_events_tell_the_three_steps() -> None:
 
 
 @abandons
+@pytest.mark.parametrize("entry", [False, True])
+async def test_a_limit_that_is_set_late_is_kept(entry: bool) -> None:
+    """Who was asked long ago has no tenth of that time left, but of what the new limit leaves."""
+    ctx, deaf = Context(), FakePlayer(ignores_cancellation(for_=5))
+    conductor = Conductor({"deaf": deaf, "fails": FakePlayer(fails(after=1))}, timeout=9)
+    player = Root(conductor, timeout=1.0, ctx=ctx) if entry else None
+    task = asyncio.create_task(conductor.play(ctx) if player is None else player.play())
+    await asyncio.sleep(3)
+    ctx.cancel(within=0.25)
+    await asyncio.wait([task])
+    assert now() <= 3.25
+    assert stop_timeout(task.exception()).abandoned == ("deaf",)
+    await asyncio.sleep(5)
+
+
+@abandons
 @pytest.mark.parametrize("last_step", [hangs(), ignores_cancellation(for_=1)])
 async def test_a_group_does_not_get_ready_by_cutting_off_who_is_not(last_step: Step) -> None:
     """One that never was ready, and had to be cut off or abandoned, has not ended well."""

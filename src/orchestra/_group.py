@@ -15,7 +15,7 @@ from ._life import Life
 from ._order import Befores, Order, befores_of
 from ._snapshot import group_status, status_of
 from ._supervisor import Supervisor
-from .context import NESTED_SHARE, Context, GroupContext
+from .context import Context, GroupContext
 from .log import Logger, in_words
 from .player import Player, is_same
 from .status import PlayerStatus, State
@@ -77,7 +77,7 @@ class Group(Supervisor):
         self._wakeup: asyncio.Future[None] | None = None
 
     @property
-    def context(self) -> Context:
+    def context(self) -> GroupContext:
         return self._context
 
     @property
@@ -399,8 +399,7 @@ class Group(Supervisor):
 
     def cut_off(self) -> None:
         """The task that plays this is cancelled: ask and cut off all of them at once."""
-        left = self._ctx.remaining()
-        grace = self.grace if left is None else min(self.grace, left * NESTED_SHARE)
+        grace = self._context.grace(self.grace)
         self._context.end_by("cut off", self.loop.time() + grace)
         self._asked = True
         self.refresh()

@@ -49,7 +49,7 @@ class Root(Supervisor):
         performance.root = self
 
     @property
-    def context(self) -> Context:
+    def context(self) -> GroupContext:
         return self._context
 
     @property

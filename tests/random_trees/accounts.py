@@ -65,11 +65,12 @@ class Accounts:
         for entry in record.entries:
             match entry:
                 case Returned(action=Remove(path=path), error=Exception() as error, known=True):
+                    place = Place(f"remove({path!r})", error)
                     # Who removes the same player at the same time hears the same of it.
-                    if id(error) in raised:
-                        continue
-                    raised.add(id(error))
-                    yield Place(f"remove({path!r})", error)
+                    found = {id(one) for _, one in place.found}
+                    if not found or not found <= raised:
+                        yield place
+                    raised |= found
                 case Told(event=Failed(path=path, error=error, final=False)):
                     place = Place(f"the mended failure of {path!r}", error)
                     if place.group is None:

@@ -568,7 +568,8 @@ class Stage:
         if conductors is None:
             return
         conductor = conductors[-1]
-        known = name in conductor.players
+        player = conductor.players.get(name)
+        known = player is not None
         self.note(Called(self.time(), action, known))
         call = conductor.remove if isinstance(action, Remove) else conductor.restart
         task = asyncio.current_task()
@@ -586,7 +587,9 @@ class Stage:
             error = caught
         if timer is not None:
             timer.cancel()
-        if isinstance(action, Remove) and known and name not in conductor.players:
+        # Somebody else may have removed it in the meantime, and have added another.
+        is_it = conductor.players.get(name, player) is player
+        if isinstance(action, Remove) and known and is_it:
             self.note(Removed(self.time(), action.path))
         self.note(Returned(self.time(), action, error, known))
         if isinstance(action, Remove) and action.then is not None and known:
