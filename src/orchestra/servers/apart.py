@@ -27,10 +27,7 @@ async def play_apart(
             listener.close()
 
     stopping = asyncio.create_task(stop_listening())
-    sockets = listener.duplicates()
     try:
-        await play_in_process(ctx, copy, sockets)
+        await play_in_process(ctx, copy, listener.sockets)
     finally:
         stopping.cancel()
-        for sock in sockets:
-            sock.close()
