@@ -11,15 +11,22 @@ MAIN: Final = "__main__"
 
 
 def to_send(app: Any) -> Any:
-    """What to pickle in the place of an application: itself, if it can be, or else where it stands.
+    """What to pickle in the place of an application.
 
-    The applications of most frameworks can't be. One that is the value of a name at the top level of a
-    module is found there, in the other process. Any other is left to fail where it is pickled.
+    The applications of most frameworks can't be pickled, or come out broken. One that is the value of a
+    name at the top level of a module is found by that name in the other process. So is one of the
+    program itself, if it can't be pickled: it may have been made where only the program comes. Any
+    other is left to fail where it is pickled.
     """
+    names = _names_of(app)
+    for module, name in names:
+        if module not in (MAIN, "__mp_main__"):
+            return _Named(module, name)
     try:
         pickle.dumps(app)
     except Exception:
-        return _Named.of(app) or app
+        if names and _main_has_a_file():
+            return _Named(MAIN, names[0][1])
     return app
 
 
@@ -28,16 +35,6 @@ class _Named:
 
     def __init__(self, module: str, name: str) -> None:
         self._where = module, name
-
-    @classmethod
-    def of(cls, value: object) -> _Named | None:
-        """The name of a value in a module that can be imported; None if it has none."""
-        in_main = None
-        for module, name in _names_of(value):
-            if module not in (MAIN, "__mp_main__"):
-                return cls(module, name)
-            in_main = name
-        return None if in_main is None or not _main_has_a_file() else cls(MAIN, in_main)
 
     def __reduce__(self) -> Any:
         return _found, self._where

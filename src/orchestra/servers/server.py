@@ -169,7 +169,10 @@ class ServerPlayer:
             try:
                 if library.apart and not self._borrowed:
                     await play_apart(
-                        ctx, self._copy(self._place.borrowing(())), listener, partial(may_return, ctx, self.play)
+                        ctx,
+                        self._copy(self._place.borrowing(())),
+                        listener,
+                        partial(may_return, ctx, self.play),
                     )
                 else:
                     await self._serve(ctx, listener, library, app)
