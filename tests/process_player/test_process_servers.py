@@ -8,7 +8,7 @@ import pytest
 from process_kit import shown, until
 
 from orchestra import Conductor, ProcessPlayer, ServerPlayer, replicate
-from served import app
+from process_served import app
 
 pytestmark = pytest.mark.real_time
 
