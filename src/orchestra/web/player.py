@@ -26,7 +26,10 @@ from .program import Program, Reloader, name_of_program
 if TYPE_CHECKING:
     from .service import Service
 
-log = logging.getLogger("orchestra.web")
+LOGGER: Final = "orchestra.web/status"
+"""Where a status is served is told here: not the logger of any group, whose names have no `/`."""
+
+log = logging.getLogger(LOGGER)
 
 LIMITS: Final = Limits()
 
