@@ -5,6 +5,7 @@
     entries     a line, an event
     handler     what takes the records of the standard logging
     recorder    what has happened and what was logged, by player, with numbers to resume from
+    reasons     whom a player waits for, and how many copies it is
     where       where each task and thread of a player is right now
     control     start, stop, restart and scale by path: a result, or an error with a code
     console     all of it for one tree, as values that JSON has
