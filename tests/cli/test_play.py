@@ -75,7 +75,8 @@ def test_a_second_signal(folder: Path) -> None:
         play.send(INT)
         play.until("waiting for stuck, for 1 s now")
         assert play.end(INT) == 3
-        assert "cut off" in play.text
+        assert "shop ! cutting off who is left (Ctrl-C again to end at once)" in play.text
+        assert "stuck ! cut off, it did not stop in time" in play.text
 
 
 def test_by_force(folder: Path) -> None:

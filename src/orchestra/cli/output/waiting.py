@@ -69,6 +69,7 @@ class Waiting:
         self._performance: Performance | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._since = 0.0
+        self._by_keyboard = False
 
     def watch(self, performance: Performance) -> None:
         """See to this tree from now on."""
@@ -91,6 +92,11 @@ class Waiting:
             status = self._performance.status()
             text = announcement(len(still_there(status)), event.reason)
             self._say("stopping", text, event.time, event="stopping", reason=event.reason)
+            self._by_keyboard = event.reason == "SIGINT"
+            return True
+        if isinstance(event, CutOff) and not event.path and self._by_keyboard:
+            text = "cutting off who is left (Ctrl-C again to end at once)"
+            self._say("warning", text, event.time, event="cut_off")
             return True
         return False
 
