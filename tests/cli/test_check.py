@@ -4,11 +4,11 @@ import itertools
 from pathlib import Path
 
 import pytest
+from play_kit import orchestra
 
 from orchestra import ConstantBackoff, ExponentialBackoff
 from orchestra.cli.drawing import backoff_in_words
 from orchestra.cli.program import orchestra as cli
-from play_kit import orchestra
 
 TOML = """\
 [orchestra]
