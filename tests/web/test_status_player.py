@@ -131,7 +131,7 @@ async def test_where_no_socket_can_be_made(runtime: Path, caplog: pytest.LogCapt
         async with playing(Conductor({"status": StatusPlayer()})):
             pass
     assert isinstance(caught.value.failures["status"], PermissionError)
-    with pytest.raises(ConductorError, match="can't listen on unix:/nowhere/a.sock"):
+    with pytest.raises(ConductorError, match=r"can't listen on unix:/nowhere/a\.sock"):
         async with playing(Conductor({"status": StatusPlayer(port=0, uds="/nowhere/a.sock")})):
             pass
 

@@ -9,5 +9,10 @@
     control     start, stop, restart and scale by path: a result, or an error with a code
     console     all of it for one tree, as values that JSON has
 
+and, for those who look from another process,
+
+    exchange    one request of HTTP over a Unix socket
+    client      asks the program that listens at one; what the command line stands on
+
 Nothing in here knows of a web framework, and nothing in it is needed to play.
 """
