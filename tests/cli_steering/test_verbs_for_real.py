@@ -75,7 +75,7 @@ def test_watch(place, played):
         assert {row["path"] for row in changed["players"]} <= {"jobs", "jobs.mailer"}
         assert not changed["all"]
         watching.send_signal(signal.SIGINT)
-        out, err = watching.communicate(timeout=PATIENCE)
+        _, err = watching.communicate(timeout=PATIENCE)
         assert (watching.returncode, err) == (130, "")
     finally:
         watching.kill()
@@ -186,14 +186,15 @@ def test_logs_of_a_terminal(place, played):
 
 def test_follow(place, played):
     """`-f` goes on with what comes, of those that are meant."""
-    following = place.begin("logs", "-f", "-n", "0", "--json", "console")
+    place.orchestra("start", "console")
+    following = place.begin("logs", "-f", "-n", "1", "--json", "console")
     try:
-        # Whatever it has missed so far, it gets after this.
-        for _ in range(50):
-            place.orchestra("start", "console")
-            place.orchestra("stop", "console")
-            if following.stdout is not None and following.stdout.readline():
-                break
+        assert following.stdout is not None
+        kept = json.loads(following.stdout.readline())
+        place.orchestra("stop", "console", "web.0")
+        came = json.loads(following.stdout.readline())
+        assert came["id"] > kept["id"]
+        place.orchestra("start", "web.0")
         following.send_signal(signal.SIGINT)
         out, err = following.communicate(timeout=PATIENCE)
         assert (following.returncode, err) == (130, "")
