@@ -15,7 +15,7 @@ from ._life import Life
 from ._order import Befores, Condition, Order, befores_of
 from ._snapshot import group_status, status_of
 from ._supervisor import Supervisor
-from .context import NESTED_SHARE, Context, GroupContext
+from .context import Context, GroupContext
 from .log import Logger, complain, in_words
 from .player import Player, is_same
 from .status import PlayerStatus, State
@@ -77,7 +77,7 @@ class Group(Supervisor):
         self._wakeup: asyncio.Future[None] | None = None
 
     @property
-    def context(self) -> Context:
+    def context(self) -> GroupContext:
         return self._context
 
     @property
@@ -149,6 +149,9 @@ class Group(Supervisor):
         life.sit_out(self.loop.time())
         if self._order is not None:
             self._order.end(life.name)
+
+    def waits_for(self, name: str) -> list[str]:
+        return [] if self._order is None else self._order.waits_for(name)
 
     def _may_start(self, life: Life) -> bool:
         return not life.over and (self._order is None or self._order.may_start(life.name))
@@ -288,7 +291,8 @@ class Group(Supervisor):
         heard = self._by_hand.pop(life.name, None) if self._by_hand else None
         if life.errors is not None or life.left is not None or life.leftovers is not None:
             self._take_note(life, heard)
-        if not life.was_ready and (life.errors is None or heard is not None):
+        ended_well = life.errors is None and life.left is None
+        if not life.was_ready and (ended_well or heard is not None):
             # One that was stopped by hand is still to get ready, once somebody starts it again.
             life.was_ready = heard is None
             self._unready -= 1
@@ -403,7 +407,7 @@ class Group(Supervisor):
         if not first:
             for life in self.lives.values():
                 if life.due != math.inf:
-                    self.ask(life, None, self._context.deadline)
+                    self._ask_for_its_share(life)
             return
         alive = [life for life in self.lives.values() if not life.over]
         for life in alive:
@@ -424,16 +428,19 @@ class Group(Supervisor):
         while queue and not busy:
             life = self.lives.get(queue[0])
             if life is not None and not life.over and order.may_stop(life.name):
-                now = self.loop.time()
-                left = max(0.0, self._context.deadline - now)
-                share = left / max(1, self._depths.get(life.name, 1))
-                self.ask(life, self._context.reason, now + share)
+                self._ask_for_its_share(life)
             queue.popleft()
+
+    def _ask_for_its_share(self, life: Life) -> None:
+        """Ask it to stop within its share of the time left; again, where that has got shorter."""
+        now = self.loop.time()
+        left = max(0.0, self._context.deadline - now)
+        share = left / max(1, self._depths.get(life.name, 1))
+        self.ask(life, self._context.reason, now + share)
 
     def cut_off(self) -> None:
         """The task that plays this is cancelled: ask and cut off all of them at once."""
-        left = self._ctx.remaining()
-        grace = self.grace if left is None else min(self.grace, left * NESTED_SHARE)
+        grace = self._context.grace(self.grace)
         self._context.end_by("cut off", self.loop.time() + grace)
         self._asked = True
         self.refresh()

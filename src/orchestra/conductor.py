@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from ._clock import seconds
 from ._group import Group, StopWhen
 from ._life import Life
-from ._order import Befores, Condition, check_after, check_endings
+from ._order import Befores, Condition, check_after, check_endings, without
 from ._snapshot import group_status, status_of
 from .backoff import as_backoff
 from .context import Context
@@ -210,9 +210,7 @@ class Conductor:
         """The player of this name is gone, and the name may be taken again."""
         del self._players[name]
         self.idle.discard(name)
-        self.after.pop(name, None)
-        for other, before in self.after.items():
-            self.after[other] = {one: until for one, until in before.items() if one != name}
+        self.after = without(name, self.after)
 
     async def start(self, name: str) -> None:
         """Start a player that was stopped by hand, is idle, or has ended; returns when it is ready.

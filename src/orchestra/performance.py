@@ -129,7 +129,7 @@ class Performance:
     def find(self, path: str) -> tuple[Supervisor, Life]:
         """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
         paths = []
-        for supervisor in self._supervisors():
+        for supervisor in self.supervisors():
             for life in list(supervisor.lives.values()):
                 if life.path == path:
                     return supervisor, life
@@ -263,7 +263,8 @@ class Performance:
             log_event(default_logger(), event)
             self.publish(event)
 
-    def _supervisors(self) -> Iterator[Supervisor]:
+    def supervisors(self) -> Iterator[Supervisor]:
+        """All who keep players here: the root's keeper, then the groups, from the top down."""
         todo: list[Supervisor] = [self.root] if self.root is not None else list(self.groups or ())
         while todo:
             supervisor = todo.pop(0)
@@ -278,7 +279,7 @@ class Performance:
             call_soon_threadsafe(self._loop, self._refresh)
 
     def _refresh(self) -> None:
-        for supervisor in self._supervisors():
+        for supervisor in self.supervisors():
             supervisor.refresh()
 
     def _forget(self, reader: _Reader) -> None:

@@ -13,6 +13,7 @@ from ..status import PlayerStatus
 from . import book
 from .control import CommandError, Control
 from .entries import LogLine
+from .reasons import NOTHING, reasons
 from .recorder import Recorder, Runs, Slice
 from .where import places
 
@@ -87,11 +88,15 @@ class Console:
     def overview(self) -> dict[str, Any]:
         """The whole tree: `players`, each with its `last_line`; whether it is `ready`, and who is not.
 
-        `unready` are the paths of those that keep the tree from being ready: see `book.unready`.
+        `unready` are the paths of those that keep the tree from being ready: see `book.unready`. Each
+        player also has `waits_for` and `copies`: see `reasons`.
         """
         status, last_lines = self._status(), self.recorder.last_lines()
-        unready = book.unready(status)
-        players = [_with_line(row, last_lines.get(row["path"])) for row in book.rows(status)]
+        unready, told = book.unready(status), reasons(self._opened[0])
+        players = [
+            {**_with_line(row, last_lines.get(row["path"])), **told.get(row["path"], NOTHING)}
+            for row in book.rows(status)
+        ]
         return self._answer(ready=not unready, unready=unready, players=players)
 
     def player(self, path: str) -> dict[str, Any]:
@@ -103,7 +108,8 @@ class Console:
             raise _unknown(status, path) from None
         lines = self.recorder.lines(path)
         own = next((line for line in reversed(lines) if line.path == path), None)
-        return self._answer(player=_with_line(row, own))
+        told = reasons(self._opened[0]).get(path, NOTHING)
+        return self._answer(player={**_with_line(row, own), **told})
 
     def lines(
         self, path: str = "", *, since: int = 0, runs: Runs = "both", limit: int | None = None

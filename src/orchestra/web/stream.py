@@ -13,8 +13,8 @@ from .answers import encoded
 from .console import Console
 from .pulse import Pulse
 
-SIGN_OF_LIFE: Final = 10.0
-"""Seconds without anything to tell after which a comment is sent."""
+SIGN_OF_LIFE: Final = 2.0
+"""Seconds without anything to tell after which a comment is sent: the page takes three of them for the end."""
 
 AT_ONCE: Final = 1000
 """Lines and events that are sent in one piece."""
