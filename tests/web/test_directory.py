@@ -53,7 +53,7 @@ def test_the_runtime_directory_of_another_user_is_passed_over(temporary, monkeyp
 def test_one_that_others_may_enter_is_refused(runtime):
     """A folder that others could write to is not used, and the error says what it should be."""
     (runtime / "orchestra").mkdir(mode=0o755)
-    with pytest.raises(PermissionError, match="mode 0700.*mode 0755"):
+    with pytest.raises(PermissionError, match=r"mode 0700.*mode 0755"):
         directory()
     with pytest.raises(PermissionError, match="mode 0700"):
         sockets()

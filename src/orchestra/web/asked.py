@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from ..errors import nearest
 from .answers import JSON, Refusal
@@ -58,12 +58,15 @@ async def body_of(request: Request, checks: Mapping[str, Check]) -> dict[str, An
 async def _read(request: Request) -> bytes:
     """The whole body; of one that is too large some is read and thrown away."""
     size, parts = 0, []
-    async for part in request.stream():
-        size += len(part)
-        if size <= MOST_BODY:
-            parts.append(part)
-        elif size > MOST_DISCARDED:
-            break
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size <= MOST_BODY:
+                parts.append(part)
+            elif size > MOST_DISCARDED:
+                break
+    except ClientDisconnect:
+        raise Refusal("invalid", "the body has ended too early") from None
     if size > MOST_BODY:
         message = f"the body of a request may have {MOST_BODY} bytes"
         raise Refusal("too_large", message, connection="close")

@@ -7,8 +7,15 @@ import re
 import stat
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from ..servers.sockets import remove_stale as remove_stale_socket
+
+MOMENT: Final = 60.0
+"""Seconds in which a new socket is left alone though nobody listens there."""
 
 LONGEST: Final = 107 if sys.platform == "linux" else 103
 """Bytes that the path of a Unix socket may have, in this system's `sockaddr_un`."""
@@ -62,6 +69,15 @@ def sockets() -> list[Path]:
         except FileNotFoundError:
             pass  # its program has ended just now
     return [path for _, path in sorted(found, reverse=True)]
+
+
+def remove_stale() -> None:
+    """Remove the sockets of programs that have ended without doing so, as by SIGKILL."""
+    for path in sockets():
+        with suppress(OSError):
+            # Whoever is about to listen has bound a moment ago.
+            if time.time() - path.lstat().st_mtime > MOMENT:
+                remove_stale_socket(str(path))
 
 
 def _place() -> Path:

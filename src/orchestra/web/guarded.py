@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import sys
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ..servers.adapter import Options
@@ -15,22 +14,14 @@ from ..servers.contained import Contained, contained
 from ..servers.uvicorn_adapter import UvicornAdapter
 from .answers import Refusal, error_answer
 from .door import UNIX
+from .limits import Limits
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the connections."""
 
-
-@dataclass(frozen=True)
-class Limits:
-    """How many `connections` there may be at a door, Unix or TCP, and how long they may be idle.
-
-    - `request`: seconds that a client may take to send the whole of a request.
-    - `answer`: seconds that it may leave an answer that waits for it untouched.
-    """
-
-    connections: int = 200
-    request: float = 10.0
-    answer: float = 30.0
+ROOT: Final = 0
+MOST_HEADERS: Final = 32 * 1024
+"""Bytes of the head of a request that are kept while it is not complete."""
 
 
 class GuardedAdapter(UvicornAdapter):
@@ -41,6 +32,7 @@ class GuardedAdapter(UvicornAdapter):
         config = self._config
         # The parser in Python, whose limits we know. A websocket would be out of sight.
         config.http, config.ws = "h11", "none"
+        config.h11_max_incomplete_event_size = MOST_HEADERS
         config.server_header = config.proxy_headers = False
         self._limits = limits
         self._open: dict[bool, set[Any]] = {True: set(), False: set()}
@@ -73,6 +65,8 @@ def _guarded(
     protocol: Any, open_ones: dict[bool, set[Any]], limits: Limits
 ) -> type[asyncio.Protocol]:
     class Guarded(protocol):  # type: ignore[misc]
+        app_state: dict[str, Any]
+
         def connection_made(self, transport: Any) -> None:
             self._is_unix = is_unix(transport)
             self._owes_since: float | None = self.loop.time()
@@ -85,7 +79,7 @@ def _guarded(
                 _turn_away(transport, Refusal("busy", "there are too many connections"))
             else:
                 others.add(self)
-                self.app_state = {**self.app_state, UNIX: self._is_unix}
+                self.app_state = _marked(self.app_state, self._is_unix)
 
         def connection_lost(self, exc: Exception | None) -> None:
             open_ones[self._is_unix].discard(self)
@@ -115,6 +109,11 @@ def _guarded(
     return Guarded
 
 
+def _marked(state: dict[str, Any], unix: bool) -> dict[str, Any]:
+    """The state of a connection's requests, with the door that it came by."""
+    return {**state, UNIX: unix}
+
+
 def is_late(since: float | None, limit: float, now: float) -> bool:
     """Whether what began then takes longer than it may."""
     return since is not None and now - since > limit
@@ -133,7 +132,7 @@ def is_one_of_us(transport: Any) -> bool:
     form = struct.Struct("3i")
     sock = transport.get_extra_info("socket")
     _, uid, _ = form.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, form.size))
-    return uid in (0, os.geteuid())
+    return uid in (ROOT, os.geteuid())
 
 
 def _turn_away(transport: Any, refusal: Refusal) -> None:

@@ -19,13 +19,16 @@ from ..performance import Performance
 from ..servers.place import Place, checked_place
 from .company import Company
 from .console import Console
-from .directory import LONGEST, socket_path
+from .directory import LONGEST, remove_stale, socket_path
+from .limits import Limits
 from .program import Program, Reloader, name_of_program
 
 if TYPE_CHECKING:
     from .service import Service
 
 log = logging.getLogger("orchestra.web")
+
+LIMITS: Final = Limits()
 
 MODE: Final = 0o600
 """The mode of the Unix socket: it is its owner's alone."""
@@ -95,7 +98,7 @@ class StatusPlayer:
                     f"{module} is not installed: pip install 'orchestra-players[web]'", name=module
                 )
         self._tcp = None if port is None else checked_place(host, port, None, MODE, None, False)
-        self._uds = _checked_uds(uds)
+        self._uds: str | Literal[False] | None = _checked_uds(uds)
         if self._tcp is None and self._uds is False:
             raise ValueError("uds=False and no port: there is nowhere to serve")
         self._name = name_of_program() if name is None else _checked_text("name", name)
@@ -135,7 +138,7 @@ class StatusPlayer:
             ctx.ready(addresses=service.addresses)
             with Company(ctx, performance) as company:
                 await _first_of(ctx.wait(), company.until_alone(), service.wait())
-                await _first_of(company.until_last(lambda: _to_linger(ctx)), service.wait())
+                await _first_of(company.until_last(_left_to_linger(ctx)), service.wait())
 
     @asynccontextmanager
     async def serving(self, performance: Performance) -> AsyncIterator[StatusPlayer]:
@@ -159,13 +162,12 @@ class StatusPlayer:
         self, performance: Performance, own: str | None, left: Callable[[], float]
     ) -> AsyncIterator[Service]:
         from .door import Rules
-        from .guarded import Limits
         from .service import Service
 
         token = secrets.token_urlsafe(32)  # 256 bits
         with self._console.opened(performance, own=own) as console:
             program = Program(console, self._name, self._file, self._read_only, self._reloader)
-            service = Service(program, Rules(token, self._hosts, self._read_only), Limits())
+            service = Service(program, Rules(token, self._hosts, self._read_only), LIMITS)
             try:
                 await self._listen(service)
                 if service.tcp is not None:
@@ -176,7 +178,6 @@ class StatusPlayer:
             finally:
                 self._url = None
                 await service.close(max(0.0, left()))
-                await console.control.close()
 
     async def _listen(self, service: Service) -> None:
         if self._tcp is not None:
@@ -184,7 +185,11 @@ class StatusPlayer:
         if self._uds is False:
             return
         try:
-            await service.listen(_unix(self._uds or socket_path(self._name, os.getpid())))
+            if self._uds is None:
+                remove_stale()
+                await service.listen(_unix(socket_path(self._name, os.getpid())))
+            else:
+                await service.listen(_unix(self._uds))
         except OSError as error:
             if self._tcp is None or self._uds is not None:
                 raise
@@ -197,9 +202,11 @@ def _left(ctx: Context) -> float:
     return END_WITHIN if left is None else min(END_WITHIN, left * (1 - MARGIN))
 
 
-def _to_linger(ctx: Context) -> float:
-    left = ctx.remaining()
-    return 0.0 if left is None else left - min(MOST_MARGIN, left * MARGIN)
+def _left_to_linger(ctx: Context) -> Callable[[], float]:
+    """How long it may still show the others: none, if nobody has asked it to stop."""
+    at_first = ctx.remaining() or 0.0
+    kept_back = min(MOST_MARGIN, at_first * MARGIN)
+    return lambda: (ctx.remaining() or 0.0) - kept_back
 
 
 async def _first_of(*waiting: Coroutine[Any, Any, None]) -> None:
@@ -225,10 +232,10 @@ def _unix(path: str | os.PathLike[str]) -> Place:
 
 
 def _checked_uds(uds: Any) -> str | Literal[False] | None:
-    if uds is None and not hasattr(socket, "AF_UNIX"):
+    if uds is False or (uds is None and not hasattr(socket, "AF_UNIX")):
         return False
-    if uds is None or uds is False:
-        return uds
+    if uds is None:
+        return None
     path = _unix(uds).uds or ""
     if len(os.fsencode(path)) > LONGEST:
         raise ValueError(

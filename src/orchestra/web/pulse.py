@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ..log import report
 
@@ -53,12 +53,13 @@ class Pulse:
         self.closed = False
         """Whether it is over, and followers are to take their last look."""
 
-    def __enter__(self) -> Pulse:
+    def __enter__(self) -> Self:
         self._followers += 1
         if self._task is None:
+            seen = self._newest()
             self._look_again()
             if not self.closed:
-                self._task = asyncio.create_task(self._run(), name="looks for changes")
+                self._task = asyncio.create_task(self._run(seen), name="looks for changes")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,10 +92,9 @@ class Pulse:
             self._look_safely()
         self._wake()
 
-    async def _run(self) -> None:
+    async def _run(self, seen: int) -> None:
         loop = asyncio.get_running_loop()
-        seen, looked = self._newest(), loop.time()
-        told = seen
+        told, looked = seen, loop.time()
         while True:
             await asyncio.sleep(PAUSE)
             newest, now = self._newest(), loop.time()
@@ -147,7 +147,8 @@ class Pulse:
 
     def _wake(self) -> None:
         woken, self.woken = self.woken, self.woken.get_loop().create_future()
-        woken.set_result(None)
+        if not woken.done():
+            woken.set_result(None)
 
 
 def pause_after(cost: float, *, changed: bool) -> float:

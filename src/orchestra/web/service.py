@@ -10,7 +10,8 @@ from ..servers.adapter import Options
 from ..servers.listener import Listener
 from ..servers.place import Place
 from .door import Rules
-from .guarded import GuardedAdapter, Limits
+from .guarded import GuardedAdapter
+from .limits import Limits
 from .probed import Probed
 from .program import Program
 from .pulse import Pulse
@@ -68,6 +69,7 @@ class Service:
         deadline = loop.time() + timeout
         self._pulse.close()
         try:
+            await self._program.console.control.close()
             if self._adapter is not None and timeout > 0:
                 await self._adapter.drain(timeout * 0.7)
         finally:

@@ -71,7 +71,8 @@ def in_words(backoff: Iterable[float]) -> str:
 def _of_kind(player: Any) -> dict[str, Any]:
     """What a player wants to be shown of itself, by a method that those of this library have."""
     tell: Any = getattr(player, "shown_settings", None)
-    return {name: plain(value) for name, value in tell().items()} if callable(tell) else {}
+    shown: Any = tell() if callable(tell) else {}
+    return {name: plain(value) for name, value in shown.items()}
 
 
 def plain(value: Any) -> Any:
