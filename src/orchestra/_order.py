@@ -105,6 +105,28 @@ def befores_of(name: str, after: Mapping[str, Befores], last: str | None) -> dic
     return {**_until_ready(() if last is None else (last,)), **after.get(name, {})}
 
 
+def without(name: str, after: Mapping[str, Befores]) -> dict[str, Befores]:
+    """The same once this player is gone: those that came after it come after those before it.
+
+    >>> without("cache", {"api": {"cache": "ready"}, "cache": {"db": "done"}})
+    {'api': {'db': 'done'}}
+    """
+    before = after.get(name, {})
+    found: dict[str, Befores] = {}
+    for other, known in after.items():
+        if other != name and name in known:
+            found[other] = _bridged({one: known[one] for one in known if one != name}, before)
+        elif other != name:
+            found[other] = known
+    return found
+
+
+def _bridged(waits_for: dict[str, Condition], before: Befores) -> dict[str, Condition]:
+    for one, condition in before.items():
+        waits_for[one] = stricter(waits_for.get(one, condition), condition)
+    return waits_for
+
+
 def find_circle(after: Mapping[str, Collection[str]]) -> list[str]:
     """A circle, its first name also the last; empty if there is none.
 
@@ -174,9 +196,7 @@ class Order:
             others = (one for one in self._before[other] if one != name)
             self._before[other] = tuple(dict.fromkeys((*others, *before)))
             if self._waits_for[other].pop(name, None) is not None:
-                for one, condition in waits_for.items():
-                    known = self._waits_for[other].get(one, condition)
-                    self._waits_for[other][one] = stricter(known, condition)
+                _bridged(self._waits_for[other], waits_for)
             for one in before:
                 if other not in self._behind[one]:
                     self._behind[one].append(other)

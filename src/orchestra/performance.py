@@ -56,6 +56,7 @@ class Performance:
         self.groups: list[Any] | None = None  # those that play in no life
         self.root: Supervisor | None = None
         self.on_stop: Callable[[float], None] | None = None
+        self.on_drain: Callable[[], object] | None = None
 
     @classmethod
     def over(cls, ctx: Context) -> Performance:
@@ -212,8 +213,10 @@ class Performance:
             report(f"the observer {shown(observer)} failed with {what}", error)
 
     def drain(self) -> None:
-        """From now on nothing counts as ready."""
+        """From now on nothing counts as ready; in any thread."""
         self._draining = True
+        if self.on_drain is not None:
+            call_soon_threadsafe(self._loop, self.on_drain)
 
     def leave(self, group: Any) -> None:
         """A conductor has ended: one that played over a bare context takes all with it."""

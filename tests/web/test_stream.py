@@ -37,7 +37,13 @@ async def test_first_all_players_then_what_changes(uds: str) -> None:
             events = Events(response)
             name, first, _ = await events.next()
             assert (name, first["all"], first["ready"]) == ("players", True, True)
-            assert [row["path"] for row in first["players"]] == ["", "status", "a", "jobs", "jobs.b"]
+            assert [row["path"] for row in first["players"]] == [
+                "",
+                "status",
+                "a",
+                "jobs",
+                "jobs.b",
+            ]
             assert first["players"][0]["cpu"] is None
             await tree.post("/api/players/jobs.b/stop")
             data = await events.until(lambda name, data: not data["all"])

@@ -140,9 +140,8 @@ class Wire:
         self._do(self._listen())
 
     def lead_to(self, url: str) -> None:
-        """All is well again, and it leads to another program."""
+        """Who connects from now on gets to this program."""
         self._to = urlsplit(url)
-        self.mend()
 
     def silence(self) -> None:
         """It is open, and nothing comes."""

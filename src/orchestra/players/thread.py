@@ -16,7 +16,7 @@ from .._waiter import call_soon_threadsafe
 from ..context import Context
 from ..errors import OrchestraError
 from ..log import in_words, report
-from ..player import name_of, register_plain_functions
+from ..player import name_of
 
 
 class ThreadPlayer:
@@ -161,6 +161,3 @@ def _check_result(function: Callable[..., object], result: object) -> None:
         f"{function!r} is a plain function that returned a {kind}: make it `async def`, or bind "
         "arguments with functools.partial instead of a lambda"
     )
-
-
-register_plain_functions(ThreadPlayer)

@@ -174,7 +174,9 @@ def duplicate(sock: socket.socket) -> socket.socket:
     others: an answer in two pieces would take forty milliseconds.
     """
     proto = socket.IPPROTO_TCP if sock.family in (socket.AF_INET, socket.AF_INET6) else sock.proto
-    return socket.socket(sock.family, sock.type, proto, fileno=sock.dup().detach())
+    # Not `sock.dup()`, which sets the mode of the new one and so of all: for a moment it blocks those
+    # who accept on it, here or in another process, and a moment is for ever if no client comes.
+    return socket.socket(sock.family, sock.type, proto, fileno=socket.dup(sock.fileno()))
 
 
 def close_all(sockets: Iterable[socket.socket]) -> None:

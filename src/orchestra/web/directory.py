@@ -6,13 +6,10 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-
-from ..servers.sockets import remove_stale as remove_stale_socket
 
 MOMENT: Final = 60.0
 """Seconds in which a new socket is left alone though nobody listens there."""
@@ -73,6 +70,8 @@ def sockets() -> list[Path]:
 
 def remove_stale() -> None:
     """Remove the sockets of programs that have ended without doing so, as by SIGKILL."""
+    from ..servers.sockets import remove_stale as remove_stale_socket  # with all of asyncio
+
     for path in sockets():
         with suppress(OSError):
             # Whoever is about to listen has bound a moment ago.
@@ -84,6 +83,8 @@ def _place() -> Path:
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(given) and _is_ours(given):
         return Path(given, "orchestra")
+    import tempfile  # takes long to import, and is rarely needed
+
     return Path(tempfile.gettempdir(), f"orchestra-{_uid()}")
 
 

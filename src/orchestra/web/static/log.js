@@ -57,7 +57,9 @@ export class LogView {
     this.feed = new Feed(this.path, ["lines", { runs, limit: 1_000 }], {
       first: ({ lines }) => {
         this.list.classList.add("loaded");
-        this.take(lines);
+        this.coming = lines;
+        this.append(); // paused or not
+        this.sayState();
       },
       entries: (entries, missed) => this.take([...(missed ? [GAP] : []), ...entries.map(lineOf).filter(Boolean)]),
       failed: (error) => {

@@ -53,6 +53,7 @@ export class Pane {
   }
 
   show(name) {
+    clearTimeout(this.timer);
     this.tab = name;
     for (const one of NAMES) {
       const tab = byId(`tab-${one}`);

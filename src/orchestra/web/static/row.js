@@ -133,7 +133,7 @@ export function makeButtons() {
   }
 
   function show(row, tree, busy) {
-    const found = commandsFor(row);
+    const found = commandsFor(row, tree.shows(row));
     const wanted = found.map(([name]) => name).join() + found.map(([, label]) => label).join();
     if (wanted !== seen.commands) {
       seen.commands = wanted;
