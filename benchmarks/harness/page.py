@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from harness.report import report
 from playwright.sync_api import CDPSession, Page, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from harness.report import report
 from orchestra.web.pages import Pages
 
 SECONDS = 5

@@ -58,7 +58,9 @@ def _row(player: PlayerStatus, parent: str | None) -> dict[str, Any]:
         "restarts": player.restarts,
         "next_restart_in": player.next_restart_in,
         "error": printable(player.error),
-        "details": {printable(key): printable(plain(value)) for key, value in player.details.items()},
+        "details": {
+            printable(key): printable(plain(value)) for key, value in player.details.items()
+        },
     }
 
 
