@@ -25,14 +25,32 @@ class _PermanentRemoteError(RemoteError, PermanentError):
 
 
 def portable(value: Any) -> Any:
-    """The value, if it can be sent and comes out again; what is shown for it otherwise."""
+    """What to send for a value: it comes out as itself if that is possible, or as what is shown for it."""
     if type(value) in _PLAIN:
         return value
     try:
-        pickle.loads(pickle.dumps(value))
+        data = pickle.dumps(value)
+        pickle.loads(data)
     except Exception:
         return shown(value)
-    return value
+    return _Sealed(data, shown(value))
+
+
+class _Sealed:
+    """A value on its way by itself, so that it takes nothing with it where it can't be read."""
+
+    def __init__(self, data: bytes, text: str) -> None:
+        self._data, self._text = data, text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (self._data, self._text)
+
+
+def _opened(data: bytes, text: str) -> Any:
+    try:
+        return pickle.loads(data)
+    except Exception:
+        return text
 
 
 @dataclass(frozen=True, slots=True)
