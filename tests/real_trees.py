@@ -35,6 +35,7 @@ from orchestra.events import Abandoned, CutOff, Failed, Started
 from random_trees.grammar import ARROWS, BY_RESTART, NONE, word
 from real_players import CODE, Boom, Part, as_command, in_loop, in_process, in_thread, release
 
+
 @dataclass(frozen=True)
 class Group:
     """A conductor."""

@@ -246,9 +246,7 @@ class Promises:
 
     def _stops_now(self, step: Step) -> bool:
         """Whether a group above began to stop in this moment, and has not asked it yet."""
-        told = any(
-            index < step.index and time == step.time for index, time, _ in self._stops()
-        )
+        told = any(index < step.index and time == step.time for index, time, _ in self._stops())
         return told or any(
             stop is not None and stop[0] < step.index and stop[1] == step.time
             for spell in self._spells
