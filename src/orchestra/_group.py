@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
 from ._failures import join, verdict_of
 from ._leftovers import Leftovers
 from ._life import Life
-from ._order import Befores, Order, befores_of
+from ._order import Befores, Condition, Order, befores_of
 from ._snapshot import group_status, status_of
 from ._supervisor import Supervisor
 from .context import Context, GroupContext
-from .log import Logger, in_words
+from .log import Logger, complain, in_words
 from .player import Player, is_same
 from .status import PlayerStatus, State
 
@@ -150,6 +150,9 @@ class Group(Supervisor):
         if self._order is not None:
             self._order.end(life.name)
 
+    def waits_for(self, name: str) -> list[str]:
+        return [] if self._order is None else self._order.waits_for(name)
+
     def _may_start(self, life: Life) -> bool:
         return not life.over and (self._order is None or self._order.may_start(life.name))
 
@@ -178,15 +181,44 @@ class Group(Supervisor):
         idle = self._plan.idle
         playing = (one for one in reversed(self.lives) if one not in idle)
         last = next(playing, None) if self._plan.ordered else None
+        befores = befores_of(name, self._plan.after, last)
+        if befores and self._order is None:
+            self._order = self._order_by_now()
         life = self.lives[name] = Life(self, join(self.path, name), player)
-        self._pending += 1
-        self._unready += 1
         self._mind_leftover(name)
         if self._order is not None:
-            settled = [last] if last is not None and self.lives[last].was_ready else []
-            self._order.add(name, befores_of(name, {}, last), settled)
+            settled = [other for other in befores if _has_come(self.lives[other], befores[other])]
+            self._order.add(name, befores, settled)
+        if name in idle:
+            self._sit_out(life)
+            return
+        self._pending += 1
+        self._unready += 1
         if self._may_start(life):
             self._start_lives([life])
+
+    def _order_by_now(self) -> Order:
+        """An order in which nobody has waited for anybody so far."""
+        order = Order()
+        for name, life in self.lives.items():
+            order.add(name, {})
+            if life.over:
+                order.end(name)
+        return order
+
+    async def replace(self, name: str, player: Player, players: dict[str, Player]) -> None:
+        """Stop one player, and play another in its place, until that is ready."""
+        idle = name in self._plan.idle
+        self._to_play(name, "replaced")
+        try:
+            await self.stop_player(name)
+        except Exception as error:
+            complain(self.logger, f"{join(self.path, name)}: replaced", error)
+        life = self.lives[name]
+        players[name] = life.player = player
+        life.leftovers = None  # of another player
+        if not idle:
+            await self.start_player(name)
 
     async def remove(self, name: str) -> None:
         """Stop one player and let it go; raises what it raised."""
@@ -316,18 +348,27 @@ class Group(Supervisor):
             queue.popleft()
 
     def _check_over(self) -> None:
-        if self._pending or (self._goes_on_without() and not self.stopping):
+        if self._pending or (self.goes_on_without() and not self.stopping):
             return
         self.over = True
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
-    def _goes_on_without(self) -> bool:
+    def goes_on_without(self) -> bool:
         """Whether it goes on though no player does."""
         plan = self._plan
         # One that is idle has not ended, and may be started at any time.
         stays = plan.stop_when == "never" or bool(plan.idle)
         return stays or (plan.goes_on_empty and not self.lives)
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether all of them have been ready."""
+        return self._was_ready
+
+    def waiting_for(self, name: str) -> Collection[str]:
+        """Those that are not asked to stop before this one is over."""
+        return () if self._order is None else self._order.waiting_for(name)
 
     # Stopping
 
@@ -428,3 +469,12 @@ class Group(Supervisor):
         if self.stopping:
             return State.STOPPING
         return State.READY if self._was_ready else State.STARTING
+
+
+def _has_come(life: Life, condition: Condition) -> bool:
+    """Whether a player has come as far as another waits for."""
+    if condition == "started":
+        return life.has_run
+    if condition == "ready" and life.was_ready:
+        return True
+    return life.over and life.errors is None and life.has_run

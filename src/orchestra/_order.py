@@ -247,9 +247,35 @@ class Order:
         """Whether all that go before it have come as far as it waits for."""
         return not self._waits_for[name]
 
+    def waits_for(self, name: str) -> list[str]:
+        """Those before it that have not come so far yet.
+
+        >>> order = Order()
+        >>> order.add("db", {}); order.add("api", {"db": "ready"})
+        >>> order.waits_for("api")
+        ['db']
+        """
+        return list(self._waits_for[name])
+
     def may_stop(self, name: str) -> bool:
         """Whether all that came after it are over."""
         return not self._kept_by[name]
+
+    def waiting_for(self, name: str) -> set[str]:
+        """All that can't be asked to stop before this one is over, by way of others as well.
+
+        >>> order = Order()
+        >>> order.add("db", {}); order.add("cache", {"db": "ready"}); order.add("api", {"cache": "ready"})
+        >>> sorted(order.waiting_for("api"))
+        ['cache', 'db']
+        """
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            further = self._keeps[todo.pop()] - found
+            found |= further
+            todo += further
+        return found
 
     def depths(self, alive: Collection[str]) -> dict[str, int]:
         """How many of those alive stop one after the other from each on: how to share out the time.

@@ -65,6 +65,10 @@ class Supervisor:
         """The life that this plays in, if there is one."""
         return None
 
+    def waits_for(self, name: str) -> list[str]:
+        """The names of those that this one waits for before it starts."""
+        return []
+
     def on_ready(self, life: Life) -> None:
         raise NotImplementedError
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from ._duration import duration
 from .events import (
     Abandoned,
     BackingOff,
@@ -21,7 +22,7 @@ from .events import (
     Stopped,
     Stopping,
 )
-from .status import duration, in_short
+from .status import in_short
 
 player_path: ContextVar[str] = ContextVar("player_path", default="")
 """The path of the player whose code runs now, in all that it calls, its tasks and its threads."""

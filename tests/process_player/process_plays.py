@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from orchestra import (
@@ -154,7 +155,7 @@ class TellsPoison:
 
 
 async def wants_memory() -> None:
-    in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + 64 * 2**20,) * 2)
     bytearray(2**30)
 

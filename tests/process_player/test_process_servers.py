@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from process_kit import shown, until
-from served import app
+from process_served import app
 
 from orchestra import Conductor, ProcessPlayer, ServerPlayer, replicate
 

@@ -71,6 +71,10 @@ class ProcessPlayer:
         if not self._loans.any:
             self._pack(Luggage(self._method), self._player, None)
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {"start_method": self._method}
+
     @property
     def __name__(self) -> str:
         return name_of(self._player)
@@ -96,12 +100,23 @@ class ProcessPlayer:
             await run.play()
 
     def _pack(self, luggage: Luggage, player: Any, sockets: Any) -> bytes:
-        """What plays there, as it is sent."""
-        try:
-            return luggage.pickled((player, sockets, self._loop_factory))
-        except Exception as error:
-            raise TypeError(
-                f"{shown(player)} can't be sent to another process: {in_words(error)}. What plays "
-                "there has to be importable, from the top level of a module, and no lambda; what "
-                "can't be pickled, such as a lock or a connection, has to be made inside of `play`"
-            ) from error
+        return _packed(luggage, player, sockets, self._loop_factory)
+
+
+async def play_in_process(ctx: Context, player: Any, sockets: Any) -> None:
+    """Play a player that borrows sockets in a new process; raises as `ProcessPlayer.play` does."""
+    run = ProcessRun(ctx, None)
+    await run.start("spawn", lambda luggage: _packed(luggage, player, sockets, None))
+    await run.play()
+
+
+def _packed(luggage: Luggage, player: Any, sockets: Any, loop_factory: Any) -> bytes:
+    """What plays there, as it is sent."""
+    try:
+        return luggage.pickled((player, sockets, loop_factory))
+    except Exception as error:
+        raise TypeError(
+            f"{shown(player)} can't be sent to another process: {in_words(error)}. What plays "
+            "there has to be importable, from the top level of a module, and no lambda; what "
+            "can't be pickled, such as a lock or a connection, has to be made inside of `play`"
+        ) from error

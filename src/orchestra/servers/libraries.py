@@ -20,7 +20,9 @@ class Library:
     - `alpn`: the protocols that it speaks over TLS, for those who ask.
     - `schemes`: what its addresses begin with, without TLS and with it.
     - `takes_context`: that it can serve with an `ssl.SSLContext`, and not only with files.
+    - `renews_tls`: that new connections get a certificate that has been renewed while it serves.
     - `binds`: that it takes no sockets, and binds by itself, together with us; see `shared_port`.
+    - `apart`: that it serves in a process of its own.
     """
 
     name: str
@@ -31,7 +33,9 @@ class Library:
     alpn: tuple[str, ...] = ()
     schemes: tuple[str, str] = ("http", "https")
     takes_context: bool = True
+    renews_tls: bool = True
     binds: bool = False
+    apart: bool = False
 
     def check_installed(self) -> None:
         """Raise a `ModuleNotFoundError` that says how to install it, if it is not."""
@@ -64,6 +68,17 @@ LIBRARIES: Final = (
         ("hypercorn",),
         ".hypercorn_adapter:HypercornAdapter",
         _HTTP2,
+    ),
+    Library(
+        "granian",
+        "asgi",
+        "granian",
+        ("granian",),
+        ".granian_adapter:GranianAdapter",
+        _HTTP2,
+        takes_context=False,
+        renews_tls=False,
+        apart=True,
     ),
     Library("uvicorn", "wsgi", "wsgi", ("a2wsgi", "uvicorn"), ".wsgi_adapter:WsgiAdapter", _HTTP),
     Library(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import socket
 import ssl
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 from .. import _stack
@@ -15,8 +17,12 @@ from .._returning import is_supervised, may_return, when_gone
 from ..backoff import as_backoff
 from ..context import Context
 from ..errors import OrchestraError, StopTimeoutError
+from ..log import in_words
 from ..player import name_of
 from .adapter import Adapter, Options
+from .apart import play_apart
+from .apps import kind_named
+from .by_name import to_send
 from .factories import Built
 from .libraries import Library, library_for, library_of
 from .listener import Listener
@@ -116,6 +122,7 @@ class ServerPlayer:
         self._kept: dict[tuple[Any, str], Listener] = {}
         self._in_use: list[Certificate] = []
         self._loan = Loan()
+        self._borrowed = False  # what it listens on, from the process that has opened it
         if self._library is not None:
             self._check(self._library)
 
@@ -126,12 +133,26 @@ class ServerPlayer:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {
+            "place": str(self._place),
+            "library": None if self._library is None else self._library.name,
+            "tls": self._tls is not None,
+            "shutdown_timeout": self._shutdown_timeout,
+        }
+
     def reload_tls(self) -> None:
         """Read the files of `tls` again: new connections get what is in them now, the others go on.
 
         Raises an `OSError` with the files in it if they can't be used; what was in use stays in use then.
-        Raises `ValueError` if `tls` is no pair of files. They are read at each start in any case.
+        Raises `ValueError` if `tls` is no pair of files, or if the library can't renew them: granian. They
+        are read at each start in any case.
         """
+        if self._library is not None and not self._library.renews_tls:
+            raise ValueError(
+                f"{self._library.name} reads the files of tls when it starts: restart the player"
+            )
         if not isinstance(self._tls, tuple):
             raise ValueError(
                 "reload_tls is about tls=(certfile, keyfile), and there is no tls here"
@@ -155,7 +176,15 @@ class ServerPlayer:
         try:
             listener = await self._listen(ctx, library)
             try:
-                await self._serve(ctx, listener, library, app)
+                if library.apart and not self._borrowed:
+                    await play_apart(
+                        ctx,
+                        self._copy(self._place.borrowing(())),
+                        listener,
+                        partial(may_return, ctx, self.play),
+                    )
+                else:
+                    await self._serve(ctx, listener, library, app)
             finally:
                 self._keep(ctx, listener)
         finally:
@@ -194,6 +223,7 @@ class ServerPlayer:
     def borrow(self, sockets: Iterable[socket.socket]) -> None:
         """Listen on these, in the process where this copy plays; nothing to be called without any."""
         self._place = self._place.borrowing(sockets)
+        self._borrowed = True
 
     def give_back(self) -> None:
         """One who has called `lend` has no more use for its sockets; after the last they are closed."""
@@ -205,10 +235,15 @@ class ServerPlayer:
             raise TypeError(
                 "sockets belong to their process: a ServerPlayer with some can't be pickled"
             )
-        return {name: each for name, each in vars(self).items() if name not in _OF_ITS_PROCESS}
+        kept = {name: each for name, each in vars(self).items() if name not in _OF_ITS_PROCESS}
+        return {**kept, "_given": to_send(self._given)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _kept={}, _in_use=[], _loan=Loan())
+        library = self._library
+        self._app = self._given
+        if library is not None:
+            self._app = kind_named(library.kind).prepared(self._given)
 
     def _copy(self, place: Place) -> ServerPlayer:
         made = object.__new__(type(self))
@@ -240,6 +275,8 @@ class ServerPlayer:
 
     def _check(self, library: Library) -> None:
         library.check_installed()
+        if library.apart:
+            self._check_sendable(library)
         if library.binds and self._place.sockets:
             raise ValueError(
                 f"{library.name} listens by itself and takes no sockets: give it a port"
@@ -248,6 +285,16 @@ class ServerPlayer:
             raise ValueError(
                 f"{library.name} can't serve with an ssl.SSLContext: give it tls=(certfile, keyfile)"
             )
+
+    def _check_sendable(self, library: Library) -> None:
+        try:
+            pickle.dumps(to_send(self._given))
+        except Exception as error:
+            raise TypeError(
+                f"{library.name} serves in a process of its own, and {name_of(self._given)} can't be "
+                f"sent there: {in_words(error)}. Make it the value of a name at the top level of a "
+                "module, as in `app = FastAPI()`, or a function there"
+            ) from error
 
     # The sockets, from one run to the next
 
@@ -333,7 +380,7 @@ class ServerPlayer:
         return min(self._shutdown_timeout, left - min(MOST_MARGIN, left * MARGIN))
 
 
-_OF_ITS_PROCESS: Final = {"_kept", "_in_use", "_loan"}
+_OF_ITS_PROCESS: Final = {"_kept", "_in_use", "_loan", "_app"}
 
 
 def _checked_bool(name: str, given: Any) -> bool:

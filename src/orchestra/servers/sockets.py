@@ -114,6 +114,7 @@ def listen_on_unix(path: str, mode: int) -> socket.socket:
         remove_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            _give_mode(sock, mode)
             sock.bind(path)
             # Nobody can connect before `listen`, so nobody can with the wrong mode.
             os.chmod(path, mode)
@@ -122,6 +123,14 @@ def listen_on_unix(path: str, mode: int) -> socket.socket:
             sock.close()
             raise
     return sock
+
+
+def _give_mode(sock: socket.socket, mode: int) -> None:
+    """On Linux, the file has this mode from its first moment; a umask would be that of all threads."""
+    try:
+        os.fchmod(sock.fileno(), mode)
+    except OSError:
+        pass  # elsewhere a socket has no mode before it has a file
 
 
 def remove_stale(path: str) -> None:

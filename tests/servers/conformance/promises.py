@@ -40,7 +40,7 @@ PROMISES: Final = {
     "cut off": Promise(5, "over the limit, requests are cut off and counted"),
     "cancelled": Promise(5, "over the limit, handlers are cancelled"),
     "restart": Promise(6, "a restart listens again, clients that connect meanwhile are served"),
-    "load": Promise(6, "50 restarts under load lose no request"),
+    "load": Promise(6, "restarts under load lose no request"),
     "manners": Promise(7, "no signal handler, logging or loop policy touched"),
     "exit": Promise(7, "a `SystemExit` in the application does not get out"),
     "access log": Promise(7, "the access log goes to a standard logger, and can be switched off"),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from subject import Script, closing_asyncio_servers
+from script import Script
+from subject import closing_asyncio_servers
 from subject_http import HttpSubject
 
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import grpc
 import grpc.aio
 import pytest
+from script import Script
 from server_kit import where
-from subject import Ask, Script, Subject
+from subject import Ask, Subject
 
 # What is opened once and kept while any object of gRPC's lives is opened before the first test.
 grpc.aio.init_grpc_aio()

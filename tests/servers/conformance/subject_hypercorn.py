@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from subject import Script
-from subject_http import HttpSubject, asgi_app
+from asgi_script import asgi_app
+from script import Script
+from subject_http import HttpSubject
 
 
 class Hypercorn(HttpSubject):

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import pytest
-from subject import Script
+from script import Script
 from subject_http import HttpSubject
 
 

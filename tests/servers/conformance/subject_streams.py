@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar
 
 import pytest
+from script import Script
 from server_kit import where
-from subject import Ask, Script, Subject, closing_asyncio_servers
+from subject import Ask, Subject, closing_asyncio_servers
 
 
 class Streams(Subject):

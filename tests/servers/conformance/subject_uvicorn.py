@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from subject import Script
-from subject_http import HttpSubject, asgi_app
+from asgi_script import asgi_app
+from script import Script
+from subject_http import HttpSubject
 
 
 class Uvicorn(HttpSubject):

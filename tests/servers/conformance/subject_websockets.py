@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 import pytest
+from script import Script
 from server_kit import where
-from subject import Ask, Script, Subject, closing_asyncio_servers
+from subject import Ask, Subject, closing_asyncio_servers
 from websockets.asyncio.client import connect, unix_connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake

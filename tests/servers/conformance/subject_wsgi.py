@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from subject import Script
+from script import Script
 from subject_http import HttpSubject
 from subject_uvicorn import Uvicorn
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from subject import Subject
 from subject_aiohttp import Aiohttp
+from subject_granian import Granian
 from subject_grpc import Grpc
 from subject_hypercorn import Hypercorn
 from subject_socketserver import Socketserver
@@ -15,6 +16,7 @@ from subject_wsgi import Wsgi
 SUBJECTS: Final[tuple[Subject, ...]] = (
     Uvicorn(),
     Hypercorn(),
+    Granian(),
     Wsgi(),
     Aiohttp(),
     Websockets(),

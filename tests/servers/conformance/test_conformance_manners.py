@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 import pytest
+from script import Script
 from server_kit import SOON, Play, refuses, served, taking_less_than
-from subject import Script, Subject
+from subject import Subject
 
 from orchestra import Conductor, ConductorError, Context, PlayerAbortedError
 

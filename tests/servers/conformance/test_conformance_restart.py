@@ -4,8 +4,9 @@ import asyncio
 from typing import Any, Self
 
 import pytest
+from script import Script
 from server_kit import Play, refuses, until
-from subject import Script, Subject
+from subject import Subject
 
 from orchestra import Conductor, Context
 
@@ -57,7 +58,7 @@ async def test_clients_that_connect_between_two_runs_are_served(subject: Subject
 
 
 @pytest.mark.keeps("load")
-async def test_fifty_restarts_under_load_lose_no_request(subject: Subject) -> None:
+async def test_restarts_under_load_lose_no_request(subject: Subject) -> None:
     """Clients that ask all the time are all answered, whatever number of restarts they live through."""
     answers: list[str] = []
     over = asyncio.Event()
@@ -70,7 +71,7 @@ async def test_fifty_restarts_under_load_lose_no_request(subject: Subject) -> No
         async with asyncio.TaskGroup() as group:
             for _ in range(3):
                 group.create_task(ask(playing.url))
-            for _ in range(50):
+            for _ in range(subject.restarts):
                 before = len(answers)
                 await playing.conductor.restart("api")
                 await until(lambda before=before: len(answers) > before)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from script import Script
 from server_kit import Play, bound_port, host_and_port, refuses, served, taking_less_than, until
-from subject import Script, Subject
+from subject import Subject
 
 from orchestra import Conductor, ConductorError, Context, StartTimeoutError
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import trustme
+from script import Script
 from server_kit import Play
-from subject import Script, Subject
+from subject import Subject
 
 pytestmark = pytest.mark.real_time
 

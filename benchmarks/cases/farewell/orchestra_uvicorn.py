@@ -1,0 +1,6 @@
+"""orchestra, uvicorn."""
+
+from harness.farewell import main
+
+if __name__ == "__main__":
+    main("orchestra", "uvicorn")

@@ -1,0 +1,6 @@
+"""aiohttp, asyncio's loop."""
+
+from harness.serving import main
+
+if __name__ == "__main__":
+    main("aiohttp")

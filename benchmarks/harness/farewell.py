@@ -1,0 +1,41 @@
+"""The frame of the farewell cases: from SIGTERM to the end of the process, with idle clients."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import time
+
+from harness.load import REQUEST
+from harness.program import BODY, HOST
+from harness.report import report
+from harness.serving import served
+
+
+def main(how: str, library: str) -> None:
+    """Report the seconds that a server takes to end with so many idle connections."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", type=int, default=100)
+    size = parser.parse_args().size
+    __import__(library)
+    with served(how, library) as program:
+        clients = [_idle_client(program.port) for _ in range(size)]
+        start = time.perf_counter()
+        program.process.terminate()
+        program.process.wait()
+        seconds = time.perf_counter() - start
+        for client in clients:
+            if client.recv(1):
+                raise AssertionError("a client got more than its answer")
+            client.close()
+    report(seconds)
+
+
+def _idle_client(port: int) -> socket.socket:
+    """A connection that has had an answer, and is kept."""
+    sock = socket.create_connection((HOST, port), timeout=10)
+    sock.sendall(REQUEST)
+    got = b""
+    while not got.endswith(BODY):
+        got += sock.recv(4096)
+    return sock

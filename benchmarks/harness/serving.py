@@ -1,0 +1,97 @@
+"""The frame of the serving cases: two servers side by side, and load for them by turns."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from harness.load import requests_a_second
+from harness.program import HOST
+from harness.report import report
+
+START_WITHIN = 20.0
+BURST = 1.0
+
+
+@dataclass(slots=True)
+class Served:
+    """A program that serves, and what has been measured of it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    rates: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)  # seconds a request
+
+    def load(self) -> None:
+        """One burst."""
+        before = _cpu_seconds(self.process.pid)
+        start = time.perf_counter()
+        rate = requests_a_second(HOST, self.port, BURST)
+        spent = _cpu_seconds(self.process.pid) - before
+        self.rates.append(rate)
+        self.cpu.append(spent / (rate * BURST))
+
+
+def main(library: str) -> None:
+    """Report how many requests a second `ServerPlayer` answers for each of the bare library's."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", type=int, default=5)
+    pairs = parser.parse_args().size
+    __import__(library.partition("_")[0])
+    with served("bare", library) as bare, served("orchestra", library) as ours:
+        for number in range(-1, pairs):
+            for one in (bare, ours) if number % 2 else (ours, bare):
+                one.load()
+            if number < 0:  # only to get warm
+                for kept in (bare.rates, bare.cpu, ours.rates, ours.cpu):
+                    kept.clear()
+    ratios = [mine / its for mine, its in zip(ours.rates, bare.rates, strict=True)]
+    costs = [mine / its for mine, its in zip(ours.cpu, bare.cpu, strict=True)]
+    report(
+        statistics.median(ratios),
+        bare_a_second=statistics.median(bare.rates),
+        bare_us_cpu=statistics.median(bare.cpu) * 1e6,
+        cpu_ratio=statistics.median(costs),
+    )
+
+
+@contextmanager
+def served(how: str, library: str) -> Iterator[Served]:
+    """The program, once it serves; it is killed afterwards if it has not ended."""
+    with socket.create_server((HOST, 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-P", "-m", "harness.program", how, library, str(port)]
+    with subprocess.Popen(command) as process:
+        try:
+            _wait_for(process, port)
+            yield Served(process, port)
+        finally:
+            process.kill()
+
+
+def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+    """Until the program accepts connections."""
+    deadline = time.monotonic() + START_WITHIN
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection((HOST, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    raise AssertionError(f"{process.args} does not serve")
+
+
+def _cpu_seconds(pid: int) -> float:
+    """The time that a process has had of the processors so far; not a number where nobody tells."""
+    if sys.platform != "linux":
+        return float("nan")
+    # The clock of another process, as clock_getcpuclockid(3) makes it of its number.
+    return time.clock_gettime((~pid << 3) | 2)

@@ -1,0 +1,100 @@
+"""Granian, in a process of its own: what is particular about that."""
+
+import asyncio
+import os
+import signal
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+from fastapi import FastAPI
+from server_kit import Play, get, serving, until
+
+from orchestra import ProcessDiedError, ProcessPlayer, ServerPlayer, playing
+
+pytestmark = pytest.mark.real_time
+
+authority = trustme.CA()
+app = FastAPI()
+
+
+@app.get("/")
+async def pid() -> int:
+    return os.getpid()
+
+
+@app.get("/crash")
+async def crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    issued = authority.issue_cert("127.0.0.1")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    return certificate, key
+
+
+async def test_it_serves_in_a_process_of_its_own() -> None:
+    """The application runs there, and its pid is in the details."""
+    async with Play(app, server="granian") as play:
+        details: Any = play.conductor.status().players["api"].details
+        assert int(await get(play.url)) == details["pid"] != os.getpid()
+
+
+async def test_http2_over_tls(files: tuple[Path, Path]) -> None:
+    """A client that can speak HTTP/2 gets it, many requests over one connection."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    async with (
+        serving(app, server="granian", tls=files) as url,
+        httpx.AsyncClient(http2=True, verify=context, timeout=20) as client,
+    ):
+        answers = await asyncio.gather(*(client.get(url) for _ in range(20)))
+    assert {(one.status_code, one.http_version) for one in answers} == {(200, "HTTP/2")}
+
+
+async def test_a_fault_in_native_code_is_a_failure_that_a_restart_mends() -> None:
+    """The program goes on, and a client that asks meanwhile is served by the next process."""
+    async with Play(app, server="granian", backoff=[0]) as play:
+        before = await get(play.url)
+        with pytest.raises(httpx.HTTPError):
+            await get(play.url, "/crash")
+        assert await get(play.url) != before
+        await until(lambda: play.conductor.status().players["api"].ready)
+        assert play.conductor.status().players["api"].restarts == 1
+
+
+async def test_without_a_backoff_it_fails() -> None:
+    """What ended the process is in the error."""
+    with pytest.raises(ProcessDiedError, match="SIGSEGV"):
+        async with serving(app, server="granian") as url:
+            with pytest.raises(httpx.HTTPError):
+                await get(url, "/crash")
+            await asyncio.sleep(30)
+
+
+async def test_in_a_process_already_it_needs_no_other() -> None:
+    """In a ProcessPlayer it serves in the process of that."""
+    async with playing(ProcessPlayer(ServerPlayer(app, port=0, server="granian"))) as performance:
+        details: Any = performance.status().details
+        assert int(await get(details["addresses"][0])) == details["pid"]
+
+
+def test_an_application_that_can_not_be_sent_is_refused_at_once() -> None:
+    """The error says why, and what to do about it."""
+    with pytest.raises(TypeError, match=r"process of its own.*pickle.*top level of a module"):
+        ServerPlayer(FastAPI(), server="granian")
+
+
+def test_it_reads_certificates_when_it_starts(files: tuple[Path, Path]) -> None:
+    """So it takes files only, and renews none of them while it plays."""
+    with pytest.raises(ValueError, match="certfile, keyfile"):
+        ServerPlayer(app, server="granian", tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    with pytest.raises(ValueError, match="restart the player"):
+        ServerPlayer(app, server="granian", tls=files).reload_tls()
