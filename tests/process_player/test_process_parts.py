@@ -16,7 +16,7 @@ import pytest
 from process_kit import shown, until
 
 from groups import failure
-from orchestra import Conductor, ConductorError, Context, ProcessPlayer, StopTimeoutError
+from orchestra import Conductor, ConductorError, Context, ProcessPlayer, RemoteError, StopTimeoutError
 from orchestra.players import _launch, _wire
 from orchestra.players._carried import carried, in_process, portable, restored
 from orchestra.players._launch import Spawned
@@ -75,6 +75,21 @@ def test_a_traceback_that_can_not_be_written_takes_nothing_with_it() -> None:
     except SyntaxError:
         assert carried(error).traceback == ""
     assert "odd" in str(brought(error))
+
+
+def test_the_main_module_has_its_name_from_here() -> None:
+    """There it is `__mp_main__`, which nobody has written."""
+
+    class Odd(Exception): ...
+
+    Odd.__module__, Odd.__qualname__ = "__mp_main__", "Odd"
+    try:
+        raise Odd("x")
+    except Odd as caught:
+        error = brought(caught)
+    assert isinstance(error, RemoteError)
+    assert error.type_name == "__main__.Odd"
+    assert error.traceback.endswith("__main__.Odd: x")
 
 
 def test_a_stop_timeout_there_names_the_process() -> None:
@@ -229,6 +244,7 @@ def test_a_child_hears_of_the_end_of_its_parent(pair: Pair) -> None:
     assert ended.wait(20)
     assert heard == [("stop", None, 2.0)]
     line.send("outcome")
+    line.wait_until_sent(0.01)
     line.flush()
     with pytest.raises(EOFError):
         line.receive()
@@ -292,5 +308,5 @@ async def test_its_end_is_looked_for_where_the_system_does_not_tell(
     child.terminate()
     child.kill()
     child.close()
-    assert not (child.killed or child.terminated)
+    assert (child.killed, child.terminated) == (False, False)
     os.close(reader)

@@ -160,7 +160,12 @@ def _type_name(error: BaseException) -> str:
 
 
 def _full_name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{_as_here(kind.__module__)}.{kind.__qualname__}"
+
+
+def _as_here(text: str) -> str:
+    """The same with the name that the main module has here, and not there."""
+    return text.replace("__mp_main__", "__main__")
 
 
 def _message(error: BaseException) -> str:
@@ -181,7 +186,7 @@ def _traceback(error: BaseException, *, with_causes: bool) -> str:
         )
         # They come over by themselves.
         summary.__notes__ = None
-        return "".join(summary.format(chain=with_causes)).rstrip("\n")
+        return _as_here("".join(summary.format(chain=with_causes)).rstrip("\n"))
     except Exception:
         return ""
 
