@@ -124,6 +124,11 @@ async def floods(ctx: Context) -> None:
     logger.warning("and then")
 
 
+async def sees_modules(ctx: Context) -> None:
+    ctx.ready(mailbox="mailbox" in sys.modules)
+    await ctx.wait()
+
+
 FLOOD = 30_000
 
 

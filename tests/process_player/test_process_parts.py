@@ -16,7 +16,14 @@ import pytest
 from process_kit import shown, until
 
 from groups import failure
-from orchestra import Conductor, ConductorError, Context, ProcessPlayer, RemoteError, StopTimeoutError
+from orchestra import (
+    Conductor,
+    ConductorError,
+    Context,
+    ProcessPlayer,
+    RemoteError,
+    StopTimeoutError,
+)
 from orchestra.players import _launch, _wire
 from orchestra.players._carried import carried, in_process, portable, restored
 from orchestra.players._launch import Spawned
