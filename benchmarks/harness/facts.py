@@ -10,6 +10,7 @@ from pathlib import Path
 
 OURS = "orchestra-players"
 PEERS = ("aiomisc", "aiotools", "anyio", "mode-streaming", "quattro")
+SERVERS = ("aiohttp", "granian", "h11", "httptools", "uvicorn", "uvloop")
 
 
 def machine_facts() -> dict[str, object]:
@@ -21,7 +22,7 @@ def machine_facts() -> dict[str, object]:
         "processor": _processor(),
         "cpus": os.cpu_count(),
         "load at the start": _load(),
-        "versions": {name: _version(name) for name in (OURS, *PEERS)},
+        "versions": {name: _version(name) for name in (OURS, *PEERS, *SERVERS)},
     }
 
 

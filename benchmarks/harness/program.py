@@ -58,10 +58,27 @@ def bare_aiohttp(port: int) -> None:
     web.run_app(aiohttp_hello(), host=HOST, port=port, access_log=None, print=None)
 
 
+def bare_granian(port: int) -> None:
+    """Granian by itself, with one worker, which is a process."""
+    from granian.constants import Interfaces, Loops
+    from granian.server import Server
+
+    Server(
+        "harness.program:hello",
+        HOST,
+        port,
+        interface=Interfaces.ASGI,
+        loop=Loops.asyncio,
+        log_enabled=False,
+    ).serve()
+
+
 def bare(library: str, port: int) -> None:
     """Serve by the library alone."""
     if library == "aiohttp":
         bare_aiohttp(port)
+    elif library == "granian":
+        bare_granian(port)
     else:
         bare_uvicorn(port, loop="uvloop" if library == "uvicorn_fast" else "asyncio")
 
@@ -76,7 +93,9 @@ def orchestra(library: str, port: int) -> None:
 
         loop_factory = uvloop.new_event_loop
     app = aiohttp_hello() if library == "aiohttp" else hello
-    run(ServerPlayer(app, host=HOST, port=port, access_log=False), loop_factory=loop_factory)
+    server = "granian" if library == "granian" else None
+    player = ServerPlayer(app, host=HOST, port=port, access_log=False, server=server)
+    run(player, loop_factory=loop_factory)
 
 
 def main() -> None:
