@@ -75,9 +75,9 @@ class GranianAdapter:
 
     async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
         def send_with_headers(message: Any) -> Any:
-            if message["type"].endswith("response.start"):
+            if "headers" not in message and message["type"] == "http.response.start":
                 # Granian refuses one without, which the standard allows.
-                message = {"headers": (), **message}
+                message = {**message, "headers": ()}
             return send(message)
 
         await self._requests(scope, receive, send_with_headers)
