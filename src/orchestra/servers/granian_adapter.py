@@ -1,9 +1,10 @@
 """ASGI applications on granian, HTTP/2 included.
 
-Granian's worker for programs that have a loop already serves in a thread of its own, and calls the
-application in the loop. It is used as it is, on sockets of ours. Granian's own embedded server would
-bind by itself, show no port, log what the application raises when it starts, and wait for half-sent
-requests without a bound: the worker does not know how to abort a connection. The system does.
+Granian's worker serves in threads of its own, and calls the application in the loop. It is used as it
+is, on sockets of ours, in a process that has nothing else to do: a fault in its native code would end
+any other. Granian's server for programs that have a loop already would bind by itself, show no port,
+log what the application raises when it starts, and wait for half-sent requests without a bound: the
+worker does not know how to abort a connection. The system does.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ class _Worker:
         told = (BACKLOG,) if sys.platform.startswith(("linux", "freebsd")) else ()
         holder = SocketHolder(self._fd, uds, *told)
         worker = ASGIWorker(*_arguments(number, holder, options))
-        serve = worker.serve_async_uds if uds else worker.serve_async
+        serve = worker.serve_mtr_uds if uds else worker.serve_mtr
         serve(scheduler, loop, self._signal)
 
     @property
