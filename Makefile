@@ -9,7 +9,7 @@ DEV := $(VENV)-dev/bin
 # The versions that `make test-all` runs the tests with.
 VERSIONS ?= 3.11 3.12 3.13
 
-# The core, which is all that `import orchestra` loads and the test kit, has every line and branch
+# The core, which is all that `Conductor` and `run` load and the test kit, has every line and branch
 # tested. The rooms above touch other people's libraries, processes and the outside world: they count
 # in the coverage of everything, which has a threshold of its own.
 ROOMS := servers/* web/* demo/* loading/* cli/* __main__.py observers/* _launch/* \

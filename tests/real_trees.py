@@ -1,7 +1,7 @@
 """Random trees of real players in real time: what they do, how they are played and judged.
 
 In virtual time, `random_trees` has many more of them and judges to the microsecond. Here is what only
-real threads (and, once they are there, processes and commands) can show. The judge goes by the events
+real threads, processes and commands can show. The judge goes by the events
 and by what is raised, and not by what the players tell, which may be in another process. On a slow
 machine anything may take long; so nothing is asked of the clock but that all ends.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +17,8 @@ from functools import partial
 from typing import Any
 
 from orchestra import (
+    CommandFailedError,
+    CommandPlayer,
     Conductor,
     ConductorError,
     Context,
@@ -26,29 +26,14 @@ from orchestra import (
     OrchestraError,
     Performance,
     PlayerStatus,
+    ProcessPlayer,
     StopTimeoutError,
     ThreadPlayer,
     restarting,
 )
 from orchestra.events import Abandoned, CutOff, Failed, Started
 from random_trees.grammar import ARROWS, BY_RESTART, NONE, word
-
-EVER = math.inf
-
-
-class Boom(Exception):
-    """What players fail with; its text is the path."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a player does in each of its runs."""
-
-    kind: str
-    after: float = EVER  # seconds until it comes to an end by itself
-    fails: bool = False  # which is then a failure
-    stuck: bool = False  # asked to stop, it goes on
-    restarts: int = 0
+from real_players import CODE, Boom, Part, as_command, in_loop, in_process, in_thread, release
 
 
 @dataclass(frozen=True)
@@ -73,7 +58,11 @@ class Scene:
     @property
     def timeout(self) -> float:
         # Who is stuck is waited for; who is not has all the time that a slow machine may take.
-        return 0.3 if any(part.stuck for part in self.parts().values()) else 20.0
+        parts = self.parts().values()
+        if not any(part.stuck for part in parts):
+            return 20.0
+        # A tenth of it is the time for a kill, which has to be enough also on a slow machine.
+        return 0.3 if all(part.kind in UNENDING for part in parts) else 3.0
 
 
 def _parts(group: Group, path: str) -> Iterator[tuple[str, Part]]:
@@ -87,36 +76,11 @@ def _parts(group: Group, path: str) -> Iterator[tuple[str, Part]]:
 
 # The kinds of players
 
-release = threading.Event()
-"""Lets the threads go that are stuck, at the end."""
-
-
-async def in_loop(part: Part, ctx: Context) -> None:
-    if await ctx.sleep(part.after):
-        _end(part, ctx)
-    elif part.stuck:
-        while not release.is_set():
-            try:
-                await asyncio.sleep(0.001)
-            except asyncio.CancelledError:
-                pass
-
-
-def in_thread(part: Part, ctx: Context) -> None:
-    if not ctx.wait_sync(part.after):
-        _end(part, ctx)
-    elif part.stuck:
-        release.wait()
-
-
-def _end(part: Part, ctx: Context) -> None:
-    if part.fails:
-        raise Boom(ctx.path)
-
-
 KINDS: dict[str, Callable[[Part], Any]] = {
     "coroutine": lambda part: partial(in_loop, part),
     "thread": lambda part: ThreadPlayer(partial(in_thread, part)),
+    "process": lambda part: ProcessPlayer(partial(in_process, part)),
+    "command": lambda part: CommandPlayer(as_command(part)),
 }
 """How a player of each kind is made of its part; one line each."""
 
@@ -254,12 +218,12 @@ def _failures(record: Record) -> Iterator[str]:
     for event, _ in record.events:
         if not isinstance(event, Failed) or isinstance(event.error, ConductorError):
             continue
-        if isinstance(event.error, Boom):
-            if str(event.error) != event.path or not parts[event.path].fails:
+        if isinstance(event.error, Boom | CommandFailedError | StopTimeoutError):
+            if not is_own(event.error, event.path, parts[event.path]):
                 yield f"{event} did not happen"
         elif "not started: an earlier run" not in str(event.error):
             yield f"{event} is nobody's"
-        if event.final:
+        if event.final and not isinstance(event.error, StopTimeoutError):
             finals[id(event.error)] += 1
     if record.error is not None and not isinstance(record.error, ConductorError):
         yield f"it raised {record.error!r}"
@@ -273,6 +237,15 @@ def _failures(record: Record) -> Iterator[str]:
         yield f"it raised {record.error!r}, and the events tell of others"
 
 
+def is_own(error: Exception, path: str, part: Part) -> bool:
+    """Whether it is what a player with this part fails with."""
+    if isinstance(error, StopTimeoutError):  # raised by who has killed what was stuck
+        return part.kind not in UNENDING and path in error.left
+    if isinstance(error, CommandFailedError):
+        return part.fails and part.kind == "command" and error.returncode == CODE
+    return part.fails and part.kind != "command" and str(error) == path
+
+
 def _those_left(record: Record) -> Iterator[str]:
     parts, last = record.scene.parts(), {one.path: one for one, _ in record.events}
     left, abandoned = set(), set()
@@ -282,7 +255,12 @@ def _those_left(record: Record) -> Iterator[str]:
             for path in left & set(parts):
                 if path in abandoned and not one.stuck[path]:
                     yield f"nobody says where {path} is"
-    cut = {one.path for one, _ in record.events if isinstance(one, CutOff)}
+    cut = {
+        one.path
+        for one, _ in record.events
+        if isinstance(one, CutOff)
+        or (isinstance(one, Failed) and isinstance(one.error, StopTimeoutError))
+    }
     if not left <= cut:
         yield f"{left - cut} are left, and were never cut off"
     given_up = {path for path in parts if isinstance(last.get(path), Abandoned)}

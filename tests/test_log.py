@@ -32,6 +32,7 @@ from orchestra.log import (
     default_logger,
     describe,
     in_words,
+    inform_of,
     informs,
     log_event,
     player_path,
@@ -527,3 +528,85 @@ async def test_a_context_of_no_player_has_the_default_logger() -> None:
 
     await Conductor({"a": player}, logger=Recording()).play(ctx)
     assert found == [default_logger()] * 2
+
+
+# Many lines of one player
+
+
+def printed(service: Service, lines: list[str]) -> list[logging.LogRecord]:
+    """The records of these lines, as a command prints them."""
+    inform_of(logger_from_logging(service[0]), lines, path="api", stream="stdout", name="mine")
+    return service[1].records
+
+
+def test_many_lines_are_a_record_each(service: Service) -> None:
+    """Each has all of the attributes, and none of them is a format."""
+    one, other = printed(service, ["100% full: %s", "two"])
+    assert [one.getMessage(), other.getMessage()] == ["100% full: %s", "two"]
+    assert (one.levelname, one.name, one.threadName) == ("INFO", service[0].name, "MainThread")
+    assert (other.path, other.stream, other.name_) == ("api", "stdout", "mine")  # type: ignore[attr-defined]
+    one.path = "changed"
+    assert other.path == "api"  # type: ignore[attr-defined]
+
+
+def test_many_lines_are_made_by_the_programs_factory(service: Service) -> None:
+    """A record factory of the program's makes each of them."""
+
+    class Numbered(logging.LogRecord):
+        number = 0
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            Numbered.number += 1
+            self.number = Numbered.number
+
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(Numbered)
+    try:
+        records: Any = printed(service, ["one", "two"])
+    finally:
+        logging.setLogRecordFactory(before)
+    assert [one.number - records[0].number for one in records] == [0, 1]
+    assert records[1].path == "api"
+
+
+def test_many_lines_go_through_an_adapter(service: Service) -> None:
+    """It has its say on each."""
+    logger = logger_from_logging(Tagging(service[0], {"service": "shop"}))
+    inform_of(logger, ["one", "two"], path="api")
+    assert service[1].messages == ["[tag] one", "[tag] two"]
+
+
+def test_many_lines_that_nobody_hears_cost_nothing(service: Service) -> None:
+    """Below the level of the logger, no record is made of them."""
+    service[0].setLevel(logging.WARNING)
+    assert printed(service, ["one"]) == []
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_line_that_can_not_be_logged_keeps_no_other(
+    own: bool, service: Service, orchestra_lines: Lines
+) -> None:
+    """What the logger raises for one line is told, and the next line is logged."""
+
+    def picky(record: logging.LogRecord) -> bool:
+        if record.getMessage() == "bad":
+            raise LookupError("bad")
+        return True
+
+    class Picky(Recording):
+        def info(self, msg: str, **attrs: object) -> None:
+            if msg == "bad":
+                raise LookupError("bad")
+            super().info(msg, **attrs)
+
+    recording = Picky()
+    service[0].addFilter(picky)
+    try:
+        logger = recording if own else logger_from_logging(service[0])
+        inform_of(logger, ["one", "bad", "two", "bad"], path="api")
+    finally:
+        service[0].removeFilter(picky)
+    seen = [msg for _, msg, _ in recording.told] if own else service[1].messages
+    assert seen == ["one", "two"]
+    assert len(orchestra_lines.records) == 2

@@ -5,9 +5,18 @@ from typing import Any
 
 import pytest
 
-from groups import Show, crew, failure, now, play, raises, show, stop_timeout, turns, when
-from orchestra import Conductor, ConductorError, OrchestraError, restarting
-from orchestra.testing import FakePlayer, ends, fails, fails_stopping, hangs, plays, slow_stop
+from groups import Show, crew, failure, now, play, raises, show, start, stop_timeout, turns, when
+from orchestra import Conductor, ConductorError, Context, OrchestraError, restarting
+from orchestra.testing import (
+    FakePlayer,
+    ends,
+    fails,
+    fails_stopping,
+    hangs,
+    ignores_cancellation,
+    plays,
+    slow_stop,
+)
 
 pytestmark = pytest.mark.virtual_time
 
@@ -276,6 +285,24 @@ async def test_a_stop_in_any_moment_of_the_start_is_in_order(number: int) -> Non
     assert asked == sorted(asked, reverse=True)
 
 
+@pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
+@pytest.mark.parametrize("number", range(8))
+async def test_nobody_starts_after_the_stop_who_was_abandoned_before(number: int) -> None:
+    """Also where a stop comes while it is looked whether the earlier run has ended by now."""
+    late = FakePlayer(ignores_cancellation(for_=1), plays())
+    conductor = Conductor({"late": late, "b": FakePlayer()}, ordered=True, timeout=0)
+    playing = await show(conductor, after=1)
+    assert await playing.end() is not None
+    await asyncio.sleep(2)
+    playing = await show(conductor)
+    await turns(number)
+    runs = late.runs
+    playing.ctx.cancel()
+    await asyncio.wait([playing.task])
+    assert late.runs == runs
+    assert playing.kinds("late").count("Started") == runs - 1
+
+
 async def test_two_thousand_in_a_chain_start_and_stop() -> None:
     """A chain may be longer than the stack is deep."""
     players = crew(2000)
@@ -327,6 +354,21 @@ async def test_a_tree_of_dependencies_shares_the_time_by_its_longest_way() -> No
     after = {name: ["db"] for name in players if name != "db"}
     assert await play(Conductor(players, after=after, timeout=9), asked=1) is None
     assert now() == 9
+
+
+async def test_a_time_that_gets_shorter_is_shared_out_anew() -> None:
+    """Who hangs in that moment leaves the others their share of what is left."""
+    ctx, first = Context(), FakePlayer(slow_stop(1))
+    conductor = Conductor({"first": first, "hangs": FakePlayer(hangs())}, ordered=True, timeout=20)
+    task = start(conductor, ctx)
+    await asyncio.sleep(1)
+    ctx.cancel()
+    await asyncio.sleep(1)
+    ctx.cancel(within=4)
+    await asyncio.wait([task])
+    assert when(first, "asked") == [pytest.approx(2 + 4 * 0.85 / 2)]
+    assert first.cancelled == 0
+    assert stop_timeout(task.exception()).left == ("hangs",)
 
 
 # Changing it while it plays
@@ -428,6 +470,21 @@ async def test_a_dependency_may_be_removed_from_under_its_dependents() -> None:
     await playing.conductor.remove("a")
     assert now() == 11
     assert players["b"].asked == 0
+    assert await playing.end() is None
+
+
+async def test_those_after_a_removed_one_come_after_those_before_it_from_then_on() -> None:
+    """Also in each further run of a group that comes back."""
+    db, api = FakePlayer(ready_after=2), FakePlayer(plays(), fails(after=1), plays())
+    players = {"db": db, "cache": FakePlayer(), "api": api}
+    inner = Conductor(players, after={"api": ["cache"], "cache": {"db": "ready"}}, backoff=[1])
+    playing = await show(Conductor({"inner": inner}), after=3)
+    await inner.remove("cache")
+    assert inner.after == {"api": {"db": "ready"}}
+    await playing.conductor.restart("inner")
+    assert when(api, "started") == [2, 5]
+    await asyncio.sleep(5)
+    assert when(api, "started") == [2, 5, 9]
     assert await playing.end() is None
 
 

@@ -1,34 +1,43 @@
 """Random trees of players of every kind, in real time: nothing is lost, nobody plays twice, all ends."""
 
 import threading
+from collections.abc import Collection
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from real_trees import EVER, KINDS, Group, Part, Scene, judge, play
+from real_players import EVER, Part
+from real_trees import KINDS, UNENDING, Group, Scene, judge, play
 
 moments = st.sampled_from([0.0, 0.005, 0.01, 0.02, 0.03])
-parts = st.builds(
-    Part,
-    kind=st.sampled_from(sorted(KINDS)),
-    after=st.one_of(st.just(EVER), moments),
-    fails=st.booleans(),
-    # Seldom, since whoever is stuck takes a third of a second.
-    stuck=st.sampled_from([False, False, False, False, True]),
-    restarts=st.integers(0, 2),
-)
+later = st.sampled_from([0.0, 0.03, 0.1, 0.3, 0.6])
+"""Processes take longer to start."""
 
 
-def groups(depth: int) -> st.SearchStrategy[Group]:
-    nodes = parts if depth == 0 else st.one_of(parts, parts, groups(depth - 1))
+def parts_of(kinds: Collection[str], ends: st.SearchStrategy[float]) -> st.SearchStrategy[Part]:
+    return st.builds(
+        Part,
+        kind=st.sampled_from(sorted(kinds)),
+        after=st.one_of(st.just(EVER), ends),
+        fails=st.booleans(),
+        # Seldom, since it takes its time.
+        stuck=st.sampled_from([False, False, False, False, True]),
+        restarts=st.integers(0, 2),
+    )
+
+
+def groups(depth: int, parts: st.SearchStrategy[Part]) -> st.SearchStrategy[Group]:
+    nodes = parts if depth == 0 else st.one_of(parts, parts, groups(depth - 1, parts))
     players = st.dictionaries(st.sampled_from("abcd"), nodes, min_size=1, max_size=3)
     return st.builds(Group, players=players, ordered=st.booleans())
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> Scene:
-    tree = draw(groups(2))
+def scenes(
+    draw: st.DrawFn, kinds: Collection[str], moments: st.SearchStrategy[float], depth: int
+) -> Scene:
+    tree = draw(groups(depth, parts_of(kinds, moments)))
     paths = sorted({*Scene(tree).parts(), *tree.players})
     restart = st.tuples(moments, st.sampled_from(paths))
     return Scene(tree, draw(moments), tuple(draw(st.lists(restart, max_size=2))))
@@ -38,14 +47,26 @@ def names(scene: Scene) -> set[str]:
     return {thread.name for thread in threading.enumerate()} & set(scene.parts())
 
 
-@settings(max_examples=40)
-@given(scenes())
-def test_a_random_tree(scene: Scene) -> None:
-    """Whatever the players do, the events keep to their grammar, and each failure is told of once."""
+def check(scene: Scene) -> None:
     assert judge(play(scene)) == []
     for thread in threading.enumerate():
         if thread.name in names(scene):
             thread.join()
+
+
+@settings(max_examples=40)
+@given(scenes(UNENDING, moments, 2))
+def test_a_random_tree(scene: Scene) -> None:
+    """Whatever the players do, the events keep to their grammar, and each failure is told of once."""
+    check(scene)
+
+
+@pytest.mark.parametrize("kind", ["command", "process"])
+@settings(max_examples=6)
+@given(st.data())
+def test_a_random_tree_with_other_kinds(kind: str, data: st.DataObject) -> None:
+    """The same is true where some of them play in other processes."""
+    check(data.draw(scenes({*UNENDING, kind}, later, 1)))
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestra import PlayerStatus
-from orchestra.status import Players, State, duration
+from orchestra._duration import duration
+from orchestra.status import Players, State
 
 
 def status(

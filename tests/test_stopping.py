@@ -30,8 +30,10 @@ from orchestra import (
     play_until_signal,
     playing,
 )
+from orchestra._root import Root
 from orchestra.testing import (
     FakePlayer,
+    Step,
     Take,
     ends,
     fails,
@@ -108,6 +110,46 @@ async def test_the_events_tell_the_three_steps() -> None:
     assert playing.kinds("stuck") == ["Started", "Ready", "Stopping", "CutOff", "Stopped"]
     assert playing.kinds("late") == ["Started", "Ready", "Stopping", "CutOff", "Abandoned"]
     await asyncio.sleep(1)
+
+
+@abandons
+@pytest.mark.parametrize("entry", [False, True])
+async def test_a_limit_that_is_set_late_is_kept(entry: bool) -> None:
+    """Who was asked long ago has no tenth of that time left, but of what the new limit leaves."""
+    ctx, deaf = Context(), FakePlayer(ignores_cancellation(for_=5))
+    conductor = Conductor({"deaf": deaf, "fails": FakePlayer(fails(after=1))}, timeout=9)
+    player = Root(conductor, timeout=1.0, ctx=ctx) if entry else None
+    task = asyncio.create_task(conductor.play(ctx) if player is None else player.play())
+    await asyncio.sleep(3)
+    ctx.cancel(within=0.25)
+    await asyncio.wait([task])
+    assert now() <= 3.25
+    assert stop_timeout(task.exception()).abandoned == ("deaf",)
+    await asyncio.sleep(5)
+
+
+@abandons
+@pytest.mark.parametrize("last_step", [hangs(), ignores_cancellation(for_=1)])
+async def test_a_group_does_not_get_ready_by_cutting_off_who_is_not(last_step: Step) -> None:
+    """One that never was ready, and had to be cut off or abandoned, has not ended well."""
+    late = FakePlayer(last_step, signals_ready=True)
+    inner = Conductor({"late": late, "ends": FakePlayer(ends(1))}, timeout=1, stop_when="any")
+    playing = await show(Conductor({"inner": inner}), after=4)
+    assert isinstance(await playing.end(), ConductorError)
+    assert playing.kinds("inner") == ["Started", "Failed"]
+
+
+async def test_a_stop_after_the_end_leaves_nothing() -> None:
+    """An entry point whose player has ended, and that is told to stop in the same moment, has no timer."""
+    loop, ctx = asyncio.get_running_loop(), Context()
+    root = Root(Conductor(), timeout=1.0, ctx=ctx)
+    task = asyncio.create_task(root.play())
+    while not root.life.over:
+        await asyncio.sleep(0)
+    ctx.cancel(within=5)
+    await task
+    await asyncio.sleep(0)
+    assert [timer for timer in loop._scheduled if not timer.cancelled()] == []  # type: ignore[attr-defined]
 
 
 async def test_ignoring_exactly_the_stop_timeout() -> None:

@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 OURS = "orchestra-players"
-PEERS = ("aiomisc", "aiotools", "anyio", "mode-streaming", "quattro")
+PEERS = (
+    "aiomisc",
+    "aiotools",
+    "anyio",
+    "circus",
+    "honcho",
+    "mode-streaming",
+    "quattro",
+    "supervisor",
+)
 SERVERS = ("aiohttp", "granian", "h11", "httptools", "uvicorn", "uvloop")
 
 

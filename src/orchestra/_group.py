@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
 from ._failures import join, verdict_of
 from ._leftovers import Leftovers
 from ._life import Life
-from ._order import Befores, Order, befores_of
+from ._order import Befores, Condition, Order, befores_of
 from ._snapshot import group_status, status_of
 from ._supervisor import Supervisor
-from .context import NESTED_SHARE, Context, GroupContext
-from .log import Logger, in_words
+from .context import Context, GroupContext
+from .log import Logger, complain, in_words
 from .player import Player, is_same
 from .status import PlayerStatus, State
 
@@ -77,7 +77,7 @@ class Group(Supervisor):
         self._wakeup: asyncio.Future[None] | None = None
 
     @property
-    def context(self) -> Context:
+    def context(self) -> GroupContext:
         return self._context
 
     @property
@@ -150,6 +150,9 @@ class Group(Supervisor):
         if self._order is not None:
             self._order.end(life.name)
 
+    def waits_for(self, name: str) -> list[str]:
+        return [] if self._order is None else self._order.waits_for(name)
+
     def _may_start(self, life: Life) -> bool:
         return not life.over and (self._order is None or self._order.may_start(life.name))
 
@@ -178,15 +181,44 @@ class Group(Supervisor):
         idle = self._plan.idle
         playing = (one for one in reversed(self.lives) if one not in idle)
         last = next(playing, None) if self._plan.ordered else None
+        befores = befores_of(name, self._plan.after, last)
+        if befores and self._order is None:
+            self._order = self._order_by_now()
         life = self.lives[name] = Life(self, join(self.path, name), player)
-        self._pending += 1
-        self._unready += 1
         self._mind_leftover(name)
         if self._order is not None:
-            settled = [last] if last is not None and self.lives[last].was_ready else []
-            self._order.add(name, befores_of(name, {}, last), settled)
+            settled = [other for other in befores if _has_come(self.lives[other], befores[other])]
+            self._order.add(name, befores, settled)
+        if name in idle:
+            self._sit_out(life)
+            return
+        self._pending += 1
+        self._unready += 1
         if self._may_start(life):
             self._start_lives([life])
+
+    def _order_by_now(self) -> Order:
+        """An order in which nobody has waited for anybody so far."""
+        order = Order()
+        for name, life in self.lives.items():
+            order.add(name, {})
+            if life.over:
+                order.end(name)
+        return order
+
+    async def replace(self, name: str, player: Player, players: dict[str, Player]) -> None:
+        """Stop one player, and play another in its place, until that is ready."""
+        idle = name in self._plan.idle
+        self._to_play(name, "replaced")
+        try:
+            await self.stop_player(name)
+        except Exception as error:
+            complain(self.logger, f"{join(self.path, name)}: replaced", error)
+        life = self.lives[name]
+        players[name] = life.player = player
+        life.leftovers = None  # of another player
+        if not idle:
+            await self.start_player(name)
 
     async def remove(self, name: str) -> None:
         """Stop one player and let it go; raises what it raised."""
@@ -259,7 +291,8 @@ class Group(Supervisor):
         heard = self._by_hand.pop(life.name, None) if self._by_hand else None
         if life.errors is not None or life.left is not None or life.leftovers is not None:
             self._take_note(life, heard)
-        if not life.was_ready and (life.errors is None or heard is not None):
+        ended_well = life.errors is None and life.left is None
+        if not life.was_ready and (ended_well or heard is not None):
             # One that was stopped by hand is still to get ready, once somebody starts it again.
             life.was_ready = heard is None
             self._unready -= 1
@@ -315,18 +348,27 @@ class Group(Supervisor):
             queue.popleft()
 
     def _check_over(self) -> None:
-        if self._pending or (self._goes_on_without() and not self.stopping):
+        if self._pending or (self.goes_on_without() and not self.stopping):
             return
         self.over = True
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
 
-    def _goes_on_without(self) -> bool:
+    def goes_on_without(self) -> bool:
         """Whether it goes on though no player does."""
         plan = self._plan
         # One that is idle has not ended, and may be started at any time.
         stays = plan.stop_when == "never" or bool(plan.idle)
         return stays or (plan.goes_on_empty and not self.lives)
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether all of them have been ready."""
+        return self._was_ready
+
+    def waiting_for(self, name: str) -> Collection[str]:
+        """Those that are not asked to stop before this one is over."""
+        return () if self._order is None else self._order.waiting_for(name)
 
     # Stopping
 
@@ -365,7 +407,7 @@ class Group(Supervisor):
         if not first:
             for life in self.lives.values():
                 if life.due != math.inf:
-                    self.ask(life, None, self._context.deadline)
+                    self._ask_for_its_share(life)
             return
         alive = [life for life in self.lives.values() if not life.over]
         for life in alive:
@@ -386,16 +428,19 @@ class Group(Supervisor):
         while queue and not busy:
             life = self.lives.get(queue[0])
             if life is not None and not life.over and order.may_stop(life.name):
-                now = self.loop.time()
-                left = max(0.0, self._context.deadline - now)
-                share = left / max(1, self._depths.get(life.name, 1))
-                self.ask(life, self._context.reason, now + share)
+                self._ask_for_its_share(life)
             queue.popleft()
+
+    def _ask_for_its_share(self, life: Life) -> None:
+        """Ask it to stop within its share of the time left; again, where that has got shorter."""
+        now = self.loop.time()
+        left = max(0.0, self._context.deadline - now)
+        share = left / max(1, self._depths.get(life.name, 1))
+        self.ask(life, self._context.reason, now + share)
 
     def cut_off(self) -> None:
         """The task that plays this is cancelled: ask and cut off all of them at once."""
-        left = self._ctx.remaining()
-        grace = self.grace if left is None else min(self.grace, left * NESTED_SHARE)
+        grace = self._context.grace(self.grace)
         self._context.end_by("cut off", self.loop.time() + grace)
         self._asked = True
         self.refresh()
@@ -424,3 +469,12 @@ class Group(Supervisor):
         if self.stopping:
             return State.STOPPING
         return State.READY if self._was_ready else State.STARTING
+
+
+def _has_come(life: Life, condition: Condition) -> bool:
+    """Whether a player has come as far as another waits for."""
+    if condition == "started":
+        return life.has_run
+    if condition == "ready" and life.was_ready:
+        return True
+    return life.over and life.errors is None and life.has_run

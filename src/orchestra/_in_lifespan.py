@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from .entry_points import playing
 from .performance import Performance
 from .player import PlayerLike, as_player, terms_of
-from .run import playing
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 

@@ -221,6 +221,8 @@ class Life:
                     elif self.series is None or self.series.gives_way(self.since):
                         await _turn()
                     ctx = self.ctx or ctx
+                    if not self.has_run and self.keeper.stopping:
+                        await ctx.wait()  # for its turn in the order, and then it does not begin
                     self._begin(ctx)
                 if not ctx.done():
                     await self.player.play(ctx)

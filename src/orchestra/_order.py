@@ -105,6 +105,28 @@ def befores_of(name: str, after: Mapping[str, Befores], last: str | None) -> dic
     return {**_until_ready(() if last is None else (last,)), **after.get(name, {})}
 
 
+def without(name: str, after: Mapping[str, Befores]) -> dict[str, Befores]:
+    """The same once this player is gone: those that came after it come after those before it.
+
+    >>> without("cache", {"api": {"cache": "ready"}, "cache": {"db": "done"}})
+    {'api': {'db': 'done'}}
+    """
+    before = after.get(name, {})
+    found: dict[str, Befores] = {}
+    for other, known in after.items():
+        if other != name and name in known:
+            found[other] = _bridged({one: known[one] for one in known if one != name}, before)
+        elif other != name:
+            found[other] = known
+    return found
+
+
+def _bridged(waits_for: dict[str, Condition], before: Befores) -> dict[str, Condition]:
+    for one, condition in before.items():
+        waits_for[one] = stricter(waits_for.get(one, condition), condition)
+    return waits_for
+
+
 def find_circle(after: Mapping[str, Collection[str]]) -> list[str]:
     """A circle, its first name also the last; empty if there is none.
 
@@ -174,9 +196,7 @@ class Order:
             others = (one for one in self._before[other] if one != name)
             self._before[other] = tuple(dict.fromkeys((*others, *before)))
             if self._waits_for[other].pop(name, None) is not None:
-                for one, condition in waits_for.items():
-                    known = self._waits_for[other].get(one, condition)
-                    self._waits_for[other][one] = stricter(known, condition)
+                _bridged(self._waits_for[other], waits_for)
             for one in before:
                 if other not in self._behind[one]:
                     self._behind[one].append(other)
@@ -227,9 +247,35 @@ class Order:
         """Whether all that go before it have come as far as it waits for."""
         return not self._waits_for[name]
 
+    def waits_for(self, name: str) -> list[str]:
+        """Those before it that have not come so far yet.
+
+        >>> order = Order()
+        >>> order.add("db", {}); order.add("api", {"db": "ready"})
+        >>> order.waits_for("api")
+        ['db']
+        """
+        return list(self._waits_for[name])
+
     def may_stop(self, name: str) -> bool:
         """Whether all that came after it are over."""
         return not self._kept_by[name]
+
+    def waiting_for(self, name: str) -> set[str]:
+        """All that can't be asked to stop before this one is over, by way of others as well.
+
+        >>> order = Order()
+        >>> order.add("db", {}); order.add("cache", {"db": "ready"}); order.add("api", {"cache": "ready"})
+        >>> sorted(order.waiting_for("api"))
+        ['cache', 'db']
+        """
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            further = self._keeps[todo.pop()] - found
+            found |= further
+            todo += further
+        return found
 
     def depths(self, alive: Collection[str]) -> dict[str, int]:
         """How many of those alive stop one after the other from each on: how to share out the time.

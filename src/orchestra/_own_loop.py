@@ -7,12 +7,15 @@ import concurrent.futures
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 
 from ._root import Root
+from .performance import Performance
 
 T = TypeVar("T")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+Around = Callable[[Performance], AbstractAsyncContextManager[object]]
 
 LEAST_GRACE: Final = 0.1
 """Seconds that what is left has to end in, whatever the player's time is."""
@@ -43,10 +46,11 @@ class OwnLoop:
         ready = self._loop.create_task(root.until_ready(), name="orchestra ready")
         ready.add_done_callback(lambda _: function())
 
-    def play(self, root: Root) -> Exception | None:
-        """Play to the end; what went wrong."""
+    def play(self, root: Root, around: Around | None = None) -> Exception | None:
+        """Play to the end, inside of what is `around` it; what went wrong."""
         self._grace = max(root.grace, LEAST_GRACE)
-        playing: asyncio.Task[Any] = self._loop.create_task(root.play(), name="orchestra root")
+        whole = root.play() if around is None else _within(around, root)
+        playing: asyncio.Task[Any] = self._loop.create_task(whole, name="orchestra root")
         self._finish(playing)
         if not playing.done():
             # Somebody's task or callback ends the loop, or a Ctrl-C that is not ours to handle.
@@ -100,6 +104,11 @@ class OwnLoop:
         except BaseException as error:
             if error is not _failure_of(task) and self.ended_by is None:
                 self.ended_by = error
+
+
+async def _within(around: Around, root: Root) -> None:
+    async with around(root.performance):
+        await root.play()
 
 
 def _failure_of(task: asyncio.Task[Any]) -> Any:

@@ -49,7 +49,7 @@ class Root(Supervisor):
         performance.root = self
 
     @property
-    def context(self) -> Context:
+    def context(self) -> GroupContext:
         return self._context
 
     @property
@@ -113,6 +113,8 @@ class Root(Supervisor):
         self.cut([self.life], self.grace)
 
     def _on_context(self) -> None:
+        if self.life.over:
+            return
         self.refresh()
         self.life.ask(self._context.reason, self.loop.time())
         ctx = self.life.ctx

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from ._failures import Failures
 from ._life import Life
 from ._snapshot import height, leaves
-from .context import Context
+from .context import GroupContext
 from .errors import OrchestraError
 from .events import Event
 from .log import Logger, complains, informs, log_event
@@ -51,7 +51,7 @@ class Supervisor:
         self.refresh()
 
     @property
-    def context(self) -> Context:
+    def context(self) -> GroupContext:
         """What the players' contexts are children of."""
         raise NotImplementedError
 
@@ -64,6 +64,10 @@ class Supervisor:
     def above(self) -> Life | None:
         """The life that this plays in, if there is one."""
         return None
+
+    def waits_for(self, name: str) -> list[str]:
+        """The names of those that this one waits for before it starts."""
+        return []
 
     def on_ready(self, life: Life) -> None:
         raise NotImplementedError
@@ -135,7 +139,7 @@ class Supervisor:
 
     def _grace_of(self, life: Life) -> float:
         # What was due at the moment it was asked had no time of which to take a tenth.
-        return max(0.0, life.due - life.since) * TENTH
+        return self.context.grace(max(0.0, life.due - life.since) * TENTH)
 
     def _abandon(self, life: Life) -> None:
         if life.stopping:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 from ._clock import seconds
 from ._group import Group, StopWhen
 from ._life import Life
-from ._order import Befores, Condition, check_after, check_endings
+from ._order import Befores, Condition, check_after, check_endings, without
 from ._snapshot import group_status, status_of
 from .backoff import as_backoff
 from .context import Context
@@ -104,6 +104,16 @@ class Conductor:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {
+            "timeout": self.timeout,
+            "stop_when": self.stop_when,
+            "ordered": self.ordered,
+            "after": {name: ", ".join(before) for name, before in self.after.items()},
+            "idle": sorted(self.idle),
+        }
+
     async def play(self, ctx: Context) -> None:
         """Play all players until `ctx` is done or they have ended.
 
@@ -136,22 +146,52 @@ class Conductor:
         self._playing, self._group = True, group
         return group
 
-    def add(self, name: str, player: PlayerLike) -> None:
-        """Take in a player, and start it if this plays.
+    def add(
+        self,
+        name: str,
+        player: PlayerLike,
+        *,
+        after: Collection[str] | Mapping[str, Condition] = (),
+        idle: bool = False,
+    ) -> None:
+        """Take in a player, and start it if this plays: `after` some others, as at the start.
 
-        In an ordered group it comes last. Raises `ValueError` for a name that is taken or is none,
-        `TypeError` for what is no player, and `OrchestraError` if this is stopping.
+        In an ordered group it comes last. With `idle` it waits for `start`, by hand. Raises `ValueError`
+        for a name that is taken or is none, and an `after` that makes no sense, `TypeError` for what is
+        no player, and `OrchestraError` if this is stopping.
         """
         check_name(name)
         if name in self._players:
             raise ValueError(f"there is a player {name!r} already")
         new = checked(player)
+        befores = check_after({name: after}, [*self._players, name]) if after else {}
+        if self.stop_when == "any":
+            check_endings(befores)
         group = self._running()
         if group is not None and group.stopping:
             raise OrchestraError(f"this conductor is stopping, {name!r} can't be added")
         self._players[name] = new
+        self.after.update(befores)
+        if idle:
+            self.idle.add(name)
         if group is not None:
             group.add(name, new)
+
+    async def replace(self, name: str, player: PlayerLike) -> None:
+        """Stop a player gracefully, and play another in its place; returns when that is ready.
+
+        It starts and stops after the same others. One that is idle stays so. What the old one raised
+        as it stopped is logged. Raises what the new one raises if it fails, `KeyError` for an unknown
+        name, with the nearest, `TypeError` for what is no player, and `OrchestraError` if this is
+        stopping.
+        """
+        self._check_known(name)
+        new = checked(player)
+        group = self._running()
+        if group is None:
+            self._players[name] = new
+        else:
+            await group.replace(name, new, self._players)
 
     async def remove(self, name: str) -> None:
         """Stop a player gracefully, within `timeout`, and let it go.
@@ -170,9 +210,7 @@ class Conductor:
         """The player of this name is gone, and the name may be taken again."""
         del self._players[name]
         self.idle.discard(name)
-        self.after.pop(name, None)
-        for other, before in self.after.items():
-            self.after[other] = {one: until for one, until in before.items() if one != name}
+        self.after = without(name, self.after)
 
     async def start(self, name: str) -> None:
         """Start a player that was stopped by hand, is idle, or has ended; returns when it is ready.

@@ -455,6 +455,11 @@ class GroupContext(Context):
         """Where it is woken."""
         return cast(Loop, self._loop)
 
+    def grace(self, seconds: float) -> float:
+        """Seconds for who was cut off: so many, or what is left above, where that is less."""
+        left = None if self._parent is None else self._parent.remaining()
+        return seconds if left is None else min(seconds, left * NESTED_SHARE)
+
     def wake(self) -> None:
         """Its players have been asked, or have less time."""
         self._on_end()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from ._duration import duration
 from .events import (
     Abandoned,
     BackingOff,
@@ -21,7 +22,7 @@ from .events import (
     Stopped,
     Stopping,
 )
-from .status import duration, in_short
+from .status import in_short
 
 player_path: ContextVar[str] = ContextVar("player_path", default="")
 """The path of the player whose code runs now, in all that it calls, its tasks and its threads."""
@@ -76,6 +77,14 @@ class _StandardLogger:
     def error(self, msg: str, **attrs: object) -> None:
         self._log(self._error_level, msg, attrs)
 
+    def inform_of(self, lines: Iterable[str], attrs: dict[str, Any]) -> None:
+        if not isinstance(self._logger, logging.Logger):
+            for line in lines:
+                self.info(line, **attrs)
+        elif self.informs():
+            for record in _records(self._logger, self._info_level, lines, attrs):
+                self._logger.handle(record)
+
     def with_group(self, name: str) -> Logger:
         return _StandardLogger(_child_of(self._logger, name), self._info_level, self._error_level)
 
@@ -96,14 +105,39 @@ def _child_of(logger: AnyLogger, name: str) -> AnyLogger:
 
 def _write(logger: AnyLogger, level: int, msg: str, attrs: dict[str, Any]) -> None:
     kwargs: Any = {"exc_info": attrs.pop("exc_info", None)}
-    taken = _taken_names(logging.getLogRecordFactory())
-    extra = {f"{key}_" if key in taken else key: value for key, value in attrs.items()}
+    extra = _as_extra(attrs)
     # Left to itself, an adapter would put what it adds in the place of ours.
     while isinstance(logger, logging.LoggerAdapter):
         msg, kwargs = logger.process(msg, kwargs)
         logger = logger.logger
     kwargs["extra"] = {**(kwargs.get("extra") or {}), **extra}
     logger.log(level, "%s", msg, **kwargs)
+
+
+def _records(
+    logger: logging.Logger, level: int, lines: Iterable[str], attrs: dict[str, Any]
+) -> Iterator[logging.LogRecord]:
+    """A record of each line, all of this moment: copies of one, which is most of what they cost."""
+    make, name = logging.getLogRecordFactory(), logger.name
+    if make is not logging.LogRecord:
+        for line in lines:
+            record = logger.makeRecord(
+                name, level, __file__, 0, line, (), None, None, _as_extra(attrs)
+            )
+            yield record
+        return
+    model = vars(make(name, level, __file__, 0, "", (), None)) | _as_extra(attrs)
+    for line in lines:
+        record = object.__new__(logging.LogRecord)
+        vars(record).update(model)
+        record.msg = line
+        yield record
+
+
+def _as_extra(attrs: dict[str, Any]) -> dict[str, Any]:
+    """The attributes, under names that a record has not by itself."""
+    taken = _taken_names(logging.getLogRecordFactory())
+    return {f"{key}_" if key in taken else key: value for key, value in attrs.items()}
 
 
 @functools.lru_cache(maxsize=1)
@@ -204,6 +238,23 @@ def log_event(logger: Logger, event: Event) -> None:
             (logger.error if is_error else logger.info)(msg, path=event.path, **attrs)
     except BaseException as error:
         report(f"the logger {shown(logger)} failed", error)
+
+
+def inform_of(logger: Logger, lines: Iterable[str], **attrs: object) -> None:
+    """Write many lines that are no errors and have the same attributes; never raises."""
+    rest = iter(lines)
+    write = logger.inform_of if isinstance(logger, _StandardLogger) else None
+    while True:
+        try:
+            if write is not None:
+                write(rest, attrs)
+            else:
+                info = logger.info
+                for line in rest:
+                    info(line, **attrs)
+            return
+        except BaseException as error:  # of one line; the others have theirs
+            report(f"the logger {shown(logger)} failed", error)
 
 
 def complain(logger: Logger, msg: str, error: BaseException | None = None, **attrs: object) -> None:

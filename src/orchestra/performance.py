@@ -56,6 +56,7 @@ class Performance:
         self.groups: list[Any] | None = None  # those that play in no life
         self.root: Supervisor | None = None
         self.on_stop: Callable[[float], None] | None = None
+        self.on_drain: Callable[[], object] | None = None
 
     @classmethod
     def over(cls, ctx: Context) -> Performance:
@@ -128,7 +129,7 @@ class Performance:
     def find(self, path: str) -> tuple[Supervisor, Life]:
         """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
         paths = []
-        for supervisor in self._supervisors():
+        for supervisor in self.supervisors():
             for life in list(supervisor.lives.values()):
                 if life.path == path:
                     return supervisor, life
@@ -212,8 +213,10 @@ class Performance:
             report(f"the observer {shown(observer)} failed with {what}", error)
 
     def drain(self) -> None:
-        """From now on nothing counts as ready."""
+        """From now on nothing counts as ready; in any thread."""
         self._draining = True
+        if self.on_drain is not None:
+            call_soon_threadsafe(self._loop, self.on_drain)
 
     def leave(self, group: Any) -> None:
         """A conductor has ended: one that played over a bare context takes all with it."""
@@ -260,7 +263,8 @@ class Performance:
             log_event(default_logger(), event)
             self.publish(event)
 
-    def _supervisors(self) -> Iterator[Supervisor]:
+    def supervisors(self) -> Iterator[Supervisor]:
+        """All who keep players here: the root's keeper, then the groups, from the top down."""
         todo: list[Supervisor] = [self.root] if self.root is not None else list(self.groups or ())
         while todo:
             supervisor = todo.pop(0)
@@ -275,7 +279,7 @@ class Performance:
             call_soon_threadsafe(self._loop, self._refresh)
 
     def _refresh(self) -> None:
-        for supervisor in self._supervisors():
+        for supervisor in self.supervisors():
             supervisor.refresh()
 
     def _forget(self, reader: _Reader) -> None:

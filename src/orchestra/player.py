@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from types import FunctionType
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
@@ -136,15 +137,10 @@ def _from_function(function: Callable[..., Any]) -> Player:
     is_async, takes_ctx = judge(function)
     if is_async:
         return PlayerFunc.__new__(PlayerFunc)._take(function, takes_ctx)
-    return _plain_functions[0](function)
-
-
-_plain_functions: list[Callable[[Callable[..., Any]], Player]] = []
-
-
-def register_plain_functions(make: Callable[[Callable[..., Any]], Player]) -> None:
-    """Say what makes a player of a plain function; threads lie on a floor above this one."""
-    _plain_functions[:] = [make]
+    # Threads lie on a floor above this one; so they are named here, and not imported.
+    threads = import_module(".players.thread", __package__)
+    made: Player = threads.ThreadPlayer(function)
+    return made
 
 
 def restarting(

@@ -8,6 +8,8 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any, Final, SupportsIndex, overload
 
+from ._duration import duration
+
 
 class State(StrEnum):
     """Where a player is in its life; each is also the word that is shown for it."""
@@ -178,21 +180,3 @@ def plain(value: object) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(one) for one in value]
     return str(value)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `"0.25 s"`, `"8 s"`, `"2 h 14 m"`.
-
-    >>> duration(8040)
-    '2 h 14 m'
-    """
-    if seconds < 10:
-        return f"{seconds:.2g} s" if seconds >= 0.01 else "0 s"
-    whole = round(seconds)
-    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-    parts: list[str] = []
-    for unit, size in units:
-        amount, whole = divmod(whole, size)
-        if amount or (parts and unit != "s"):
-            parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2])

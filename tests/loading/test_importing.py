@@ -87,7 +87,7 @@ def test_supervisord() -> None:
     assert web.ready == ProbeSpec("after", 5.0)
     assert web.env == {"LEVEL": "debug", "SIZE": "3"}
     assert (once.command, once.restart, once.autostart) == ("python once.py once", "never", False)
-    assert len(once.clean_codes) == 256
+    assert set(once.clean_codes) >= {-15, -9, 0, 1, 255}
     assert jobs.players is not None
     assert list(jobs.players) == ["jobs-a", "jobs-b"]
     first = jobs.players["jobs-a"]

@@ -362,6 +362,10 @@ async def blocks(ctx: Context) -> None:
     time.sleep(3600)
 
 
+async def blocks_at_once() -> None:
+    time.sleep(3600)
+
+
 async def holds_the_lock(ctx: Context) -> None:
     await ctx.wait()
     stay_in_c()

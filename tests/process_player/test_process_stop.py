@@ -17,7 +17,18 @@ from orchestra.players._launch import ChildProcess
 pytestmark = pytest.mark.real_time
 
 
-async def stopped(player: Any, timeout: float = 1.0, **terms: Any) -> tuple[StopTimeoutError, int]:
+class TellingContext(Context):
+    """A bare context that tells when its player plays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = asyncio.Event()
+
+    def ready(self, **details: object) -> None:
+        self.told.set()
+
+
+async def stopped(player: Any, timeout: float = 2.0, **terms: Any) -> tuple[StopTimeoutError, int]:
     """Have it stopped in its time, which does not work; what that comes to, and its pid."""
     with pytest.raises(ConductorError) as caught:
         async with shown(ProcessPlayer(player), timeout=timeout, **terms) as performance:
@@ -37,9 +48,9 @@ async def test_it_is_asked_with_its_reason_and_its_time(caplog: pytest.LogCaptur
 
 async def test_it_has_all_time_where_nobody_sets_a_limit(caplog: pytest.LogCaptureFixture) -> None:
     """A bare context that is cancelled without a limit sets none there."""
-    ctx = Context()
+    ctx = TellingContext()
     task = asyncio.create_task(ProcessPlayer(plays.Reports()).play(ctx))
-    await asyncio.sleep(0.5)
+    await ctx.told.wait()
     ctx.cancel("enough")
     await task
     (record,) = [one for one in caplog.records if one.name == "reports"]
@@ -82,9 +93,9 @@ async def test_dying_of_the_second_step_is_no_clean_stop() -> None:
 
 async def test_it_is_killed_in_time_without_a_supervisor() -> None:
     """Played with a bare context, it keeps to the time that this sets."""
-    ctx = Context()
+    ctx = TellingContext()
     task = asyncio.create_task(ProcessPlayer(plays.blocks).play(ctx))
-    await asyncio.sleep(0.5)
+    await ctx.told.wait()
     ctx.cancel(within=0.5)
     with pytest.raises(StopTimeoutError) as caught:
         await task
@@ -93,9 +104,9 @@ async def test_it_is_killed_in_time_without_a_supervisor() -> None:
 
 async def test_it_is_killed_at_once_where_there_is_no_time() -> None:
     """A bare context that is cancelled with no time to stop in leaves none."""
-    ctx = Context()
+    ctx = TellingContext()
     task = asyncio.create_task(ProcessPlayer(plays.works).play(ctx))
-    await asyncio.sleep(0.5)
+    await ctx.told.wait()
     ctx.cancel(within=0)
     with pytest.raises(StopTimeoutError):
         await task
@@ -103,12 +114,12 @@ async def test_it_is_killed_at_once_where_there_is_no_time() -> None:
 
 async def test_its_time_may_get_shorter() -> None:
     """A limit that is set later reaches it too."""
-    ctx = Context()
+    ctx = TellingContext()
     task = asyncio.create_task(ProcessPlayer(plays.stuck).play(ctx))
-    await asyncio.sleep(0.5)
+    await ctx.told.wait()
     ctx.cancel("enough")
     await asyncio.sleep(0.3)
-    ctx.cancel(within=0.5)
+    ctx.cancel(within=3)
     with pytest.raises(StopTimeoutError) as caught:
         await task
     assert "await asyncio.sleep(3600)" in caught.value.stuck[""]
@@ -151,8 +162,13 @@ async def test_who_cancels_twice_is_let_go(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_a_cut_off_does_not_hide_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the player raised there comes out, even though it is cut off before its process ends."""
     monkeypatch.setattr(_process_run, "EXIT_WITHIN", 3600)
+    told = asyncio.Event()
+    take = _process_run.ProcessRun._on_outcome
+    monkeypatch.setattr(
+        _process_run.ProcessRun, "_on_outcome", lambda *args: (take(*args), told.set())
+    )
     task = asyncio.create_task(ProcessPlayer(plays.fails_with_a_thread).play(Context()))
-    await asyncio.sleep(0.5)
+    await told.wait()
     task.cancel()
     with pytest.raises(LookupError):
         await task

@@ -61,10 +61,16 @@ class Accounts:
         assert record.over is not None
         if isinstance(record.over.error, Exception):
             yield Place("what all raised", record.over.error)
+        raised: set[int] = set()
         for entry in record.entries:
             match entry:
                 case Returned(action=Remove(path=path), error=Exception() as error, known=True):
-                    yield Place(f"remove({path!r})", error)
+                    place = Place(f"remove({path!r})", error)
+                    # Who removes the same player at the same time hears the same of it.
+                    found = {id(one) for _, one in place.found}
+                    if not found or not found <= raised:
+                        yield place
+                    raised |= found
                 case Told(event=Failed(path=path, error=error, final=False)):
                     place = Place(f"the mended failure of {path!r}", error)
                     if place.group is None:

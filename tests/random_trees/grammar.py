@@ -95,6 +95,7 @@ class Life:
     since: float = 0.0
     by_guard: bool = False  # cut off without having been asked
     coming_back: bool = False  # somebody has asked for a restart
+    was_to_come_back: bool = False  # and it was stopped before that began
     leaving: bool = False  # it is being removed
     removed: bool = False  # it goes on, but whoever removed it has gone
 
@@ -124,6 +125,11 @@ def word(event: Event) -> str:
     return type(event).__name__
 
 
+def was_not_started(event: Event) -> bool:
+    """Whether it fails since an earlier run of it still goes on."""
+    return isinstance(event, Failed) and "not started" in str(event.error)
+
+
 class Grammar:
     """Reads the record from the start to the end; `faults` says what is wrong in it."""
 
@@ -132,6 +138,7 @@ class Grammar:
         self.lives: dict[str, Life] = {}
         self.steps: list[Step] = []
         self._index = 0
+        self._is_over = False
         self._take_in("", record.scenario.tree)
         self.faults = list(self._read())
 
@@ -157,7 +164,7 @@ class Grammar:
             case Returned(action=Restart(path=path), error=error):
                 # It comes back also where whoever waited for it has gone.
                 if path in self.lives and not isinstance(error, asyncio.CancelledError):
-                    self.lives[path].coming_back = False
+                    self._comes_back_no_more(self.lives[path])
             case Added(path=path, node=node):
                 alive = list(self._alive(path))
                 self._take_in(path, node)
@@ -168,6 +175,7 @@ class Grammar:
             case Seen(status=status, names=names):
                 yield from self._on_snapshot(status, names)
             case Over():
+                self._is_over = True
                 alive = [
                     path for path in self._alive("") if path or self._record.scenario.supervised
                 ]
@@ -188,6 +196,10 @@ class Grammar:
                 del self.lives[path]
             else:
                 self.lives[path].removed = True
+
+    def _comes_back_no_more(self, life: Life) -> None:
+        if life.coming_back:
+            life.coming_back, life.was_to_come_back = False, True
 
     # Events
 
@@ -213,6 +225,10 @@ class Grammar:
             yield f"{path}: {event} long after its end"
         if life.last is not None and life.last.time > event.time:
             yield f"{path}: {event} comes after {life.last}"
+        if life.coming_back and before in (ABANDONED, ENDED) and was_not_started(event):
+            # The restart by hand that this is the failure of.
+            life.restarts += 1
+            life.coming_back = False
         yield from self._check_numbers(life, event, restarted)
         yield from self._check_group(life, event, after)
         restarted = restarted or life.coming_back
@@ -229,8 +245,10 @@ class Grammar:
             life.by_guard = False
         if isinstance(event, Ready):
             life.was_ready = True
-        if isinstance(event, Started) or after == ENDED:
+        if isinstance(event, Started):
             life.coming_back = False
+        elif after == ENDED:
+            self._comes_back_no_more(life)
         if isinstance(event, Started):
             for path, other in list(self.lives.items()):
                 if is_below(path, event.path) and other.removed:
@@ -274,7 +292,7 @@ class Grammar:
                 for one in self._children(path)
                 if not self.lives[one].was_ready
                 and not isinstance(self.lives[one].last, Stopped | Skipped)
-                and not (self.lives[one].leaving and self.lives[one].state == ENDED)
+                and not (self.lives[one].leaving and self.lives[one].state in (ENDED, ABANDONED))
             ]
             if unready:
                 yield f"{path}: ready, while {unready} have not been"
@@ -304,7 +322,9 @@ class Grammar:
             if path in self.lives and self.lives[path].state not in ALIVE:
                 return False
             path, _ = split(path)
-        return not self._record.scenario.supervised or self.lives[""].state in ALIVE
+        if not self._record.scenario.supervised:
+            return not self._is_over
+        return self.lives[""].state in ALIVE
 
     def _check_status(self, one: PlayerStatus, is_top: bool) -> Iterator[str]:
         if is_top and not self._record.scenario.supervised:
@@ -330,7 +350,8 @@ class Grammar:
             yield f"the status of {one.path} says {one.state}, the events {life.state} ({life.last})"
         if one.ready != (one.state in (State.READY, State.DEGRADED)):
             yield f"the status of {one.path} says {one.state} and ready={one.ready}"
-        if one.restarts not in (life.restarts, life.restarts + life.coming_back):
+        is_counted = life.coming_back or life.was_to_come_back
+        if one.restarts not in (life.restarts, life.restarts + is_counted):
             yield f"the status of {one.path} says {one.restarts} restarts, the events {life.restarts}"
         if one.state is State.READY and any(
             not (player.ready or player.state in EVERYTHING_READY) for player in one.players

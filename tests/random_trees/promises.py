@@ -26,7 +26,7 @@ from .scenario import (
     split,
     walk,
 )
-from .stage import Added, Called, Played, Record, Removed, Returned
+from .stage import Added, Began, Called, Played, Record, Removed, Returned
 
 EPSILON = 1e-6
 
@@ -128,13 +128,34 @@ class Promises:
             if spell.ended > time + spell.group.timeout * TENTH + EPSILON:
                 yield f"it stopped at {time:g} ({why}), and ended too late"
             for step in spell.steps:
-                if step.name == "Started" and step.index > index:
+                late = step.name == "Started" and step.index > index
+                if late and not self._may_start_late(spell, step):
                     yield f"it stopped at {time:g} ({why}), and then {step.event}"
             if not spell.group.ordered and not spell.group.after:
                 yield from self._all_were_asked(spell, index, time)
         yield from self._ends_in_time(spell, stop)
         if spell.group.ordered or spell.group.after:
             yield from self._in_order(spell, stop)
+
+    def _may_start_late(self, spell: Spell, step: Step) -> bool:
+        """Whether it may begin a run though its group has begun to stop."""
+        cuts = [
+            other.time
+            for other in self._steps
+            if spell.start < other.index < step.index and other.name == "CutOff"
+            if other.path == spell.path or is_below(spell.path, other.path)
+        ]
+        cancelled = [
+            entry.time
+            for entry in self._record.entries[: step.index]
+            if isinstance(entry, Called) and isinstance(entry.action, CancelTask)
+        ]
+        # A group hears of its cancellation in one of the next turns of the loop.
+        if any(time < step.time for time in (*cuts, *cancelled)):
+            return False
+        # In an order those that stop may need one before them to come back, whose turn has not come.
+        comes_back = step.event.restarts > 0  # type: ignore[attr-defined]
+        return bool(cancelled) or (comes_back and bool(spell.group.ordered or spell.group.after))
 
     def _stop_of(self, spell: Spell) -> tuple[int, float, str] | None:
         """When it began to stop, and why; None if it did not."""
@@ -223,6 +244,16 @@ class Promises:
                 return True
         return False
 
+    def _stops_now(self, step: Step) -> bool:
+        """Whether a group above began to stop in this moment, and has not asked it yet."""
+        told = any(index < step.index and time == step.time for index, time, _ in self._stops())
+        return told or any(
+            stop is not None and stop[0] < step.index and stop[1] == step.time
+            for spell in self._spells
+            for stop in [self._stop[id(spell)]]
+            if is_below(step.path, spell.path) and spell.start < step.index <= spell.end
+        )
+
     def _paths_of(self, spell: Spell) -> list[str]:
         return [f"{spell.path}.{name}".lstrip(".") for name in spell.group.players]
 
@@ -309,7 +340,7 @@ class Promises:
             yield f"it had {run.remaining:g} seconds from {run.asked:g}, and was cut off at {run.cuts[0].time:g}"
         if not self._is_plain():
             return
-        chain = self._chain(run.path)
+        chain = self._chain(run.path, self._index_of(run))
         least = min(
             (group.timeout * NESTED**level for level, group in enumerate(reversed(chain))),
             default=math.inf,
@@ -361,10 +392,17 @@ class Promises:
             for action in self._record.scenario.actions
         )
 
-    def _chain(self, path: str) -> list[Group]:
-        """The groups above a path, from the root on."""
+    def _index_of(self, run: Played) -> int:
+        return next(
+            index
+            for index, entry in enumerate(self._record.entries)
+            if isinstance(entry, Began) and entry.run is run
+        )
+
+    def _chain(self, path: str, index: int) -> list[Group]:
+        """The groups above a path at the time of an entry, from the root on."""
         nodes: dict[str, Node] = dict(walk(self._record.scenario.tree))
-        for entry in self._record.entries:
+        for entry in self._record.entries[:index]:
             if isinstance(entry, Added):
                 nodes.update(walk(entry.node, entry.path))
         found = []
@@ -403,7 +441,8 @@ class Promises:
                 continue
             if step.before in (ENDED, WAITING, "none") or self._asked_meanwhile(step):
                 continue
-            if step.name == "Failed" and not is_permanent(step.event.error):  # type: ignore[attr-defined]
+            permanent = step.name == "Failed" and is_permanent(step.event.error)  # type: ignore[attr-defined]
+            if step.name == "Failed" and not permanent and not self._stops_now(step):
                 yield f"{path}: {step.event}, after {number} restarts of {node.backoff}"
             if step.name == "Stopped" and node.always and not self._stops_above(path, step.index):
                 yield f"{path}: {step.event}, after {number} restarts of {node.backoff}"
@@ -450,7 +489,7 @@ class Promises:
                 if (
                     call.known
                     and back.time
-                    > call.time + self._chain(action.path)[-1].timeout * TENTH + EPSILON
+                    > call.time + self._chain(action.path, start)[-1].timeout * TENTH + EPSILON
                 ):
                     yield f"it returned at {back.time:g}"
             case Restart():

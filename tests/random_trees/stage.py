@@ -378,7 +378,12 @@ class Stage:
     def _player(self, node: Node, above: list[Conductor]) -> Any:
         if isinstance(node, Again):
             return above[-min(node.levels, len(above))]
-        player: Any = self._conductor(node, above) if isinstance(node, Group) else Actor(self, node)
+        if isinstance(node, Group):
+            return self._coming_back(self._conductor(node, above), node)
+        return self._coming_back(Actor(self, node), node)
+
+    def _coming_back(self, player: Any, node: Leaf | Group) -> Any:
+        """The player, in what restarts it after a good end where its node says so."""
         delays = delays_of(node.backoff)
         if node.always and delays is not None:
             wrapped = restarting(player, delays, on="always")
@@ -484,7 +489,8 @@ class Stage:
         self._performance: Performance | None = None
         if self._record.scenario.supervised:
             observers = [self._observe] if self._observed else []
-            root = Root(self._root, timeout=9.0, ctx=self._ctx, observers=observers)
+            player = self._coming_back(self._root, self._record.scenario.tree)
+            root = Root(player, timeout=9.0, ctx=self._ctx, observers=observers)
             self._performance = root.performance
             self._task = self._loop.create_task(root.play(), name="all")
         else:
@@ -562,7 +568,8 @@ class Stage:
         if conductors is None:
             return
         conductor = conductors[-1]
-        known = name in conductor.players
+        player = conductor.players.get(name)
+        known = player is not None
         self.note(Called(self.time(), action, known))
         call = conductor.remove if isinstance(action, Remove) else conductor.restart
         task = asyncio.current_task()
@@ -580,7 +587,9 @@ class Stage:
             error = caught
         if timer is not None:
             timer.cancel()
-        if isinstance(action, Remove) and known:
+        # Somebody else may have removed it in the meantime, and have added another.
+        is_it = conductor.players.get(name, player) is player
+        if isinstance(action, Remove) and known and is_it:
             self.note(Removed(self.time(), action.path))
         self.note(Returned(self.time(), action, error, known))
         if isinstance(action, Remove) and action.then is not None and known:

@@ -23,13 +23,24 @@ from server_kit import (
 )
 
 from orchestra import Conductor, Context, playing
-from orchestra.servers.sockets import close_all, listen_on_tcp, url_of
+from orchestra.servers.handed_in import duplicates_of
+from orchestra.servers.sockets import close_all, duplicate, listen_on_tcp, url_of
 
 pytestmark = pytest.mark.real_time
 
 needs_ipv6 = pytest.mark.skipif(
     not socket.has_ipv6 or not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 here"
 )
+
+
+def test_a_duplicate_does_not_block_those_who_share_the_socket() -> None:
+    """Whether it blocks is the same for all duplicates, and some of them are served in this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as sock, duplicate(sock) as serves:
+        serves.setblocking(False)
+        made = [duplicate(sock), *duplicates_of((sock, sock.fileno()))]
+        blocks = os.get_blocking(serves.fileno())
+        close_all(made)
+        assert not blocks
 
 
 async def test_the_real_address_is_known_once_it_is_ready() -> None:

@@ -106,8 +106,8 @@ PLAYER_KEYS: Final[Mapping[str, Key]] = {
     "group": Key("the group that it runs as", _STRING, read_text),
     "umask": Key('the umask, as in "022"', {"type": ["string", "integer"]}, read_umask),
     "clean_codes": Key(
-        "exit codes that are no failure",
-        {"anyOf": [_COUNT, {"type": "array", "items": _COUNT}]},
+        'exit codes that are no failure; "any": however it ends',
+        {"anyOf": [_COUNT, {"type": "array", "items": _COUNT}, {"const": "any"}]},
         read_codes,
     ),
     "copies": Key("how many of it play", _COUNT, read_number),

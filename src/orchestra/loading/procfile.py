@@ -6,6 +6,13 @@ import re
 from typing import Final
 
 from .errors import LoadError
+from .spec import PlayerSpec, ProgramSpec
+
+PORT: Final = 5000
+"""The port of the first process of a Procfile, where nothing else is said."""
+
+PORTS_APART: Final = 100
+"""From the ports of one process to those of the next."""
 
 _LINE: Final = re.compile(r"([A-Za-z0-9_-]+)\s*:\s*(.*)").fullmatch
 _SHELL: Final = re.compile(r"[$`|&;<>()*?~\n]|^\s*\w+=")
@@ -47,3 +54,19 @@ def needs_shell(command: str) -> bool:
     (True, False)
     """
     return _SHELL.search(command) is not None
+
+
+def procfile_spec(text: str, file: str = "Procfile", *, port: int = PORT) -> ProgramSpec:
+    """A Procfile as a program: it ends when the first of its processes does, as they always have.
+
+    The first process has `port` as its `PORT`, and each other one 100 more; each copy has one more
+    than the one before it. A command goes to a shell only if it has something in it that is for one.
+
+    >>> procfile_spec("web: gunicorn shop:app\\nclock: python clock.py").players["clock"].port
+    5100
+    """
+    players = {}
+    for number, (name, command) in enumerate(parse_procfile(text, file).items()):
+        shell = needs_shell(command)
+        players[name] = PlayerSpec(command, shell=shell, port=port + number * PORTS_APART)
+    return ProgramSpec(players=players, stop_when="any")

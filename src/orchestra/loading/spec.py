@@ -59,6 +59,8 @@ class PlayerSpec:
     stop_signal: str = "TERM"
     stop_timeout: float | None = None
     watch: tuple[str, ...] = ()
+    # Of a process in a Procfile: the first of its ports, one for each copy.
+    port: int | None = None
     # Of a group.
     ordered: bool = False
     stop_when: Literal["all", "any", "never"] = "all"
@@ -82,7 +84,7 @@ class ProgramSpec:
     players: Mapping[str, PlayerSpec] = field(default_factory=dict)
     env_files: tuple[str, ...] = ()
     log: LogSpec | None = None
-    timeout: float = 9.0
+    timeout: float | None = None
     drain_delay: float = 0.0
     ordered: bool = False
     stop_when: Literal["all", "any", "never"] = "all"

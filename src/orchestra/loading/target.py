@@ -8,8 +8,8 @@ import inspect
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -53,6 +53,10 @@ class Target:
             raise LoadError(f"{text!r} is no target: a target is a name in code, {_EXAMPLE}")
         return cls(place, None, attribute, called)
 
+    def within(self, folder: Path) -> Target:
+        """The same, with its file found from this folder on."""
+        return self if self.file is None else replace(self, file=folder / self.file)
+
     def __str__(self) -> str:
         place = self.module or str(self.file)
         return f"{place}:{self.attribute}{'()' * self.called}" if self.attribute else place
@@ -66,8 +70,10 @@ def _split(text: str) -> tuple[str, str, str]:
     return place, colon, attribute
 
 
-def load_target(target: Target, *, app_dir: Path = Path(), factory: bool = False) -> Player:
-    """The player that a target names, made by a call where it says so, or `factory`.
+def load_target(
+    target: Target, *, app_dir: Path = Path(), factory: bool = False, args: Sequence[Any] = ()
+) -> Player:
+    """The player that a target names, made by a call with `args` where it says so, or `factory`.
 
     Modules are found in `app_dir` first. Raises `LoadError` for a name that is not there, with the
     nearest, and for what is no player, with what is; `UserCodeError` for what the code raised.
@@ -76,7 +82,11 @@ def load_target(target: Target, *, app_dir: Path = Path(), factory: bool = False
     name = target.attribute or _usual_name(module, target)
     found = _attribute(module, name, target)
     if target.called or factory:
-        found = _call(found, name, target)
+        found = _call(found, args, name, target)
+    elif args:
+        raise LoadError(
+            f"args are for a target that is called: {target.module or target.file}:{name}()"
+        )
     elif made := _makes_a_player(found):
         raise LoadError(
             f"{name} in {target} makes a {made}: say {target.module or target.file}:{name}()"
@@ -176,15 +186,16 @@ def _attribute(module: ModuleType, dotted: str, target: Target) -> Any:
     return found
 
 
-def _call(found: Any, name: str, target: Target) -> Any:
+def _call(found: Any, args: Sequence[Any], name: str, target: Target) -> Any:
     if not callable(found):
         raise LoadError(f"{name} in {target} can't be called: it is {_described(found)}")
     try:
-        made = found()
+        made = found(*args)
     except (Exception, SystemExit) as error:
         if isinstance(error, TypeError) and error.__traceback__ and not error.__traceback__.tb_next:
+            how = f"with {len(args)}" if args else "without"
             raise LoadError(
-                f"{name} in {target} can't be called without arguments: {error}"
+                f"{name} in {target} can't be called {how} arguments: {error}"
             ) from None
         raise UserCodeError(error) from None
     if inspect.iscoroutine(made):
@@ -208,8 +219,8 @@ def _as_player(found: Any, name: str, module: ModuleType, target: Target) -> Pla
     try:
         return as_player(found)
     except TypeError as error:
-        hint = _server_hint(found)
-        what = hint or f"{name} in {target} is no player: {error}"
+        described, _, why = str(error).partition(" is no player: ")
+        what = _server_hint(found) or f"{name} in {target} is {described}, and no player: {why}"
         raise LoadError(f"{what}. {_candidates(module, target)}") from None
 
 

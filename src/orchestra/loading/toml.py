@@ -134,6 +134,10 @@ class _Reader:
     def _player(
         self, table: dict[str, Any], path: tuple[str, ...], usual: Mapping[str, Any]
     ) -> PlayerSpec:
+        known = (*PLAYER_KEYS, "players")
+        for name in table:
+            if name not in known:  # told first, since it may be what is missing
+                self.fail((*path, name), f"{name!r} is unknown here. {nearest(name, known)}")
         kinds = [kind for kind in _KINDS if kind in table]
         if len(kinds) != 1:
             name = path[-1]
@@ -199,6 +203,8 @@ class _Reader:
             self.fail((*path, "once"), 'once and restart = "always" exclude each other')
         if fields.get("shell") and not isinstance(fields.get("command"), str):
             self.fail((*path, "shell"), "a shell takes the command as one text, and not as a list")
+        if fields.get("shell") and fields.get("args"):
+            self.fail((*path, "args"), "a shell takes no args: write them in the command")
         return PlayerSpec(**fields)
 
     def _check_order(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -48,8 +48,14 @@ def read_number(value: Any, least: int = 0) -> int:
     return value
 
 
+ANY_CODE: Final = tuple(range(-64, 256))
+"""All codes with which a process can end; those below 0 are the numbers of signals."""
+
+
 def read_codes(value: Any) -> tuple[int, ...]:
-    """An exit code, or a list of them."""
+    """An exit code, or a list of them, or `any`."""
+    if value == "any":
+        return ANY_CODE
     values = value if isinstance(value, list) else [value]
     return tuple(read_number(one) for one in values)
 
@@ -161,6 +167,13 @@ _HOW: Final[Mapping[str, Callable[[Any], Any]]] = {
     "interval": parse_duration,
     "timeout": parse_duration,
 }
+_HOW_OF: Final[Mapping[str, Collection[str]]] = {
+    "tcp": ("interval", "timeout"),
+    "http": ("status", "interval", "timeout"),
+    "output": ("timeout",),
+    "after": (),
+    "command": ("interval", "timeout"),
+}
 _LIVENESS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "every": parse_duration,
     "failures": lambda value: read_number(value, 1),
@@ -180,8 +193,10 @@ def read_probe(
         )
     kind: Any = kinds[0]
     what = found.pop(kind)
-    if "status" in found and kind != "http":
-        raise ValueError(f"status is for http, and not for {kind}")
+    for name in found:
+        if name not in (*_HOW_OF[kind], *more):
+            fits = " and ".join(one for one, names in _HOW_OF.items() if name in names)
+            raise ValueError(f"{name} is for {fits}, and not for {kind}")
     return ProbeSpec(kind, what, MappingProxyType(found))
 
 
@@ -244,7 +259,7 @@ def read_backoff(value: Any) -> BackoffSpec:
         if not value:
             raise ValueError("no delay is no backoff: leave the key out")
         return BackoffSpec(delays=tuple(parse_duration(one) for one in value))
-    return BackoffSpec(initial=parse_duration(value), multiplier=1.0)
+    return BackoffSpec(initial=parse_duration(value), multiplier=1.0, jitter=0.0)
 
 
 def read_give_up(value: Any) -> tuple[int, float | None]:

@@ -19,7 +19,7 @@ class Limit:
     """Plays with a limit in seconds; keeps those runs that go on in spite of it."""
 
     def __init__(self, play: Play, timeout: float) -> None:
-        self._play, self._timeout = play, timeout
+        self._play, self.seconds = play, timeout
         self._left: list[tuple[str, asyncio.Task[None]]] = []
 
     def left(self, path: str) -> int:
@@ -28,15 +28,15 @@ class Limit:
 
     async def play(self, ctx: Context, on_late: Callable[[Exception], None]) -> None:
         """One run; raises what it raises, or a `TimeoutError`. What is raised after that is told."""
-        run = asyncio.create_task(_awaited(self._play, ctx.child(timeout=self._timeout)))
+        run = asyncio.create_task(_awaited(self._play, ctx.child(timeout=self.seconds)))
         ctx.locate(partial(_stack.of_task, run))  # a thread says it better, and after this
-        await _wait_for(run, self._timeout)
+        await _wait_for(run, self.seconds)
         if run.done():
             return run.result()
-        error = TimeoutError(f"a run took longer than {self._timeout:g} seconds")
+        error = TimeoutError(f"a run took longer than {self.seconds:g} seconds")
         note_of(error, getattr(ctx.seat, "where", partial(_stack.of_task, run))())
         run.cancel()
-        await _wait_for(run, self._timeout * TENTH)
+        await _wait_for(run, self.seconds * TENTH)
         if not run.done():
             self._left.append((ctx.path, run))
             run.add_done_callback(partial(self._let_go, on_late))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final, Protocol
 
 from .._clock import Loop, as_number, wall_time
+from .._duration import duration
 from ..errors import nearest
-from ..status import duration
 
 PATIENCE: Final = 60.0
 """Seconds after which the clock on the wall is looked at again, since somebody may have set it."""

@@ -127,6 +127,22 @@ class CommandPlayer:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows: not its arguments and its variables, which may hold secrets."""
+        order, terms = self._order, self._terms
+        return {
+            "program": order.name,
+            "cwd": order.cwd,
+            "stop_signal": terms.stop_signal,
+            "stop_group": terms.stop_group,
+            "stop_timeout": terms.stop_timeout,
+            "clean_codes": sorted(terms.clean_codes),
+            "inherit_env": order.inherit_env,
+            "variables": [name for name, _ in order.env],
+            "ready": type(terms.ready).__name__ if terms.ready is not None else None,
+            "alive_every": terms.alive.every if terms.alive is not None else None,
+        }
+
     async def play(self, ctx: Context) -> None:
         """Run the program until it ends, or until `ctx` is done; then stop it gracefully.
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
-from ..log import Logger, informs, report, shown
+from ..log import Logger, inform_of
 
 Stream = Literal["stdout", "stderr"]
 
@@ -74,15 +74,8 @@ class Output:
         for watcher in tuple(self._watchers):
             for line in lines:
                 watcher(line)
-        logger = self._logger
-        if logger is None or not informs(logger):
-            return
-        info, path = logger.info, self._path
-        for line in lines:
-            try:
-                info(line, path=path, stream=stream)
-            except BaseException as error:
-                report(f"the logger {shown(logger)} failed", error)
+        if self._logger is not None:
+            inform_of(self._logger, lines, path=self._path, stream=stream)
 
 
 class _Pipe:

@@ -97,6 +97,16 @@ class PeriodicPlayer:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {
+            "when": str(self._when),
+            "jitter": self._jitter,
+            "at_start": self._at_start,
+            "timeout": None if self._limit is None else self._limit.seconds,
+            "on_error": "fail" if self._fails else "log",
+        }
+
     async def play(self, ctx: Context) -> None:
         """Run it at each tick, until `ctx` is done."""
         loop = ctx.bind()

@@ -71,6 +71,10 @@ class ProcessPlayer:
         if not self._loans.any:
             self._pack(Luggage(self._method), self._player, None)
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {"start_method": self._method}
+
     @property
     def __name__(self) -> str:
         return name_of(self._player)

@@ -14,7 +14,7 @@ from .._life import Life
 from .._signature import CONTEXT_NAMES, judge
 from ..conductor import Conductor, checked
 from ..context import Context
-from ..errors import ConductorError
+from ..errors import ConductorError, OrchestraError
 from ..log import Logger
 from ..player import Player, PlayerLike, inner_of, name_of
 
@@ -64,6 +64,17 @@ class Replicas(Conductor):
             await self._remove_all([one for one in self._copies() if int(one) >= wanted])
         if group is not None:  # and meanwhile, another call has its turn
             await _until_ready(group, lives)
+
+    def resize(self, n: int) -> None:
+        """Have `n` copies at the next start; raises `OrchestraError` if this plays: `scale` is for that."""
+        if self._running() is not None:
+            raise OrchestraError(f"{self!r} plays: use `await replicas.scale({n})`")
+        wanted = _count(n)
+        for number in range(wanted):
+            if str(number) not in self.players:
+                self.add(str(number), self._make(number))
+        for name in self._copies()[wanted:]:
+            self._forget(name)
 
     async def rolling_restart(self) -> None:
         """Restart the copies one at a time, each when the one before is ready again.

@@ -16,7 +16,7 @@ from .._waiter import call_soon_threadsafe
 from ..context import Context
 from ..errors import OrchestraError
 from ..log import in_words, report
-from ..player import name_of, register_plain_functions
+from ..player import name_of
 
 
 class ThreadPlayer:
@@ -54,6 +54,10 @@ class ThreadPlayer:
 
     def __repr__(self) -> str:
         return f"ThreadPlayer({self.__name__})"
+
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {"overlap": self.overlap}
 
     async def play(self, ctx: Context) -> None:
         """Run the function in a new thread, to its end.
@@ -157,6 +161,3 @@ def _check_result(function: Callable[..., object], result: object) -> None:
         f"{function!r} is a plain function that returned a {kind}: make it `async def`, or bind "
         "arguments with functools.partial instead of a lambda"
     )
-
-
-register_plain_functions(ThreadPlayer)

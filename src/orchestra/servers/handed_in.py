@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ..errors import nearest
 from .explained import explained
-from .sockets import close_all, url_of
+from .sockets import close_all, duplicate, url_of
 
 HandedIn = tuple[socket.socket | int, ...]
 
@@ -127,7 +127,7 @@ def _named(one: socket.socket | int) -> str:
 
 def _duplicate(one: socket.socket | int) -> socket.socket:
     if isinstance(one, socket.socket):
-        return one.dup()
+        return duplicate(one)
     fd = os.dup(one)
     try:
         return socket.socket(fileno=fd)

@@ -133,6 +133,15 @@ class ServerPlayer:
         """The delays of the `backoff` that this was made with; none without."""
         return () if self._backoff is None else self._backoff
 
+    def shown_settings(self) -> dict[str, object]:
+        """What a status page shows."""
+        return {
+            "place": str(self._place),
+            "library": None if self._library is None else self._library.name,
+            "tls": self._tls is not None,
+            "shutdown_timeout": self._shutdown_timeout,
+        }
+
     def reload_tls(self) -> None:
         """Read the files of `tls` again: new connections get what is in them now, the others go on.
 

@@ -114,6 +114,7 @@ def listen_on_unix(path: str, mode: int) -> socket.socket:
         remove_stale(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            _give_mode(sock, mode)
             sock.bind(path)
             # Nobody can connect before `listen`, so nobody can with the wrong mode.
             os.chmod(path, mode)
@@ -122,6 +123,14 @@ def listen_on_unix(path: str, mode: int) -> socket.socket:
             sock.close()
             raise
     return sock
+
+
+def _give_mode(sock: socket.socket, mode: int) -> None:
+    """On Linux, the file has this mode from its first moment; a umask would be that of all threads."""
+    try:
+        os.fchmod(sock.fileno(), mode)
+    except OSError:
+        pass  # elsewhere a socket has no mode before it has a file
 
 
 def remove_stale(path: str) -> None:
@@ -165,7 +174,9 @@ def duplicate(sock: socket.socket) -> socket.socket:
     others: an answer in two pieces would take forty milliseconds.
     """
     proto = socket.IPPROTO_TCP if sock.family in (socket.AF_INET, socket.AF_INET6) else sock.proto
-    return socket.socket(sock.family, sock.type, proto, fileno=sock.dup().detach())
+    # Not `sock.dup()`, which sets the mode of the new one and so of all: for a moment it blocks those
+    # who accept on it, here or in another process, and a moment is for ever if no client comes.
+    return socket.socket(sock.family, sock.type, proto, fileno=socket.dup(sock.fileno()))
 
 
 def close_all(sockets: Iterable[socket.socket]) -> None:

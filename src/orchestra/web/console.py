@@ -13,6 +13,7 @@ from ..status import PlayerStatus
 from . import book
 from .control import CommandError, Control
 from .entries import LogLine
+from .reasons import NOTHING, reasons
 from .recorder import Recorder, Runs, Slice
 from .where import places
 
@@ -60,6 +61,11 @@ class Console:
         return self._opened[1]
 
     @property
+    def performance(self) -> Performance:
+        """The tree."""
+        return self._opened[0]
+
+    @property
     def _opened(self) -> tuple[Performance, Control]:
         if self._tree is None:
             raise RuntimeError("this console is not open")
@@ -69,20 +75,28 @@ class Console:
         return self._opened[0].status()
 
     def _answer(self, **values: Any) -> dict[str, Any]:
-        last = self.recorder.last
         answer = {"version": book.VERSION, "time": self._opened[0].wall_time(), **values}
-        return {**answer, "resume": f"{self.instance}-{last}"}
+        return {**answer, "resume": self.resume}
+
+    @property
+    def resume(self) -> str:
+        """What to resume from to get all that comes from now on."""
+        return f"{self.instance}-{self.recorder.last}"
 
     # What there is to see
 
     def overview(self) -> dict[str, Any]:
         """The whole tree: `players`, each with its `last_line`; whether it is `ready`, and who is not.
 
-        `unready` are the paths of those that keep the tree from being ready: see `book.unready`.
+        `unready` are the paths of those that keep the tree from being ready: see `book.unready`. Each
+        player also has `waits_for` and `copies`: see `reasons`.
         """
         status, last_lines = self._status(), self.recorder.last_lines()
-        unready = book.unready(status)
-        players = [_with_line(row, last_lines.get(row["path"])) for row in book.rows(status)]
+        unready, told = book.unready(status), reasons(self._opened[0])
+        players = [
+            {**_with_line(row, last_lines.get(row["path"])), **told.get(row["path"], NOTHING)}
+            for row in book.rows(status)
+        ]
         return self._answer(ready=not unready, unready=unready, players=players)
 
     def player(self, path: str) -> dict[str, Any]:
@@ -94,7 +108,8 @@ class Console:
             raise _unknown(status, path) from None
         lines = self.recorder.lines(path)
         own = next((line for line in reversed(lines) if line.path == path), None)
-        return self._answer(player=_with_line(row, own))
+        told = reasons(self._opened[0]).get(path, NOTHING)
+        return self._answer(player={**_with_line(row, own), **told})
 
     def lines(
         self, path: str = "", *, since: int = 0, runs: Runs = "both", limit: int | None = None
@@ -128,6 +143,12 @@ class Console:
         """
         async for found in self.recorder.follow(self._since(resume), path):
             yield self._followed(found)
+
+    def recent(self, resume: str | None, path: str = "", *, limit: int = 1000) -> dict[str, Any]:
+        """The same at once, and no more than `limit`: the `entries` may be none."""
+        since = self._since(resume)
+        last = self.recorder.last if since is None else since
+        return self._followed(self.recorder.recent(last, path, limit=limit))
 
     def _since(self, resume: str | None) -> int | None:
         if resume is None:

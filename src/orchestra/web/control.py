@@ -62,6 +62,7 @@ class Control:
         self._performance = performance
         self._own = own
         self._begun: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def start(self, path: str, *, wait: bool = True, timeout: float | None = None) -> Done:
         """Start a player that does not play; done when it is ready."""
@@ -122,6 +123,8 @@ class Control:
                 raise CommandError("late", f"{command} {path!r} goes on, after {timeout:g} seconds")
         else:
             await asyncio.sleep(0)  # what is refused is refused in its first step
+        if task.cancelled() and self._closed:
+            raise CommandError("late", f"{command} {path!r} goes on, and nobody here waits for it")
         if task.done():
             _raise_failure(task)
         return Done(command, path, task.done(), self._row(path))
@@ -138,7 +141,11 @@ class Control:
             return None
 
     async def close(self) -> None:
-        """Wait no more for what has been begun; the tree itself brings it to its end."""
+        """Wait no more for what has been begun; the tree itself brings it to its end.
+
+        Whoever waits for it here is told that it is late.
+        """
+        self._closed = True
         begun = list(self._begun)
         for task in begun:
             task.cancel()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .. import log
+from ..errors import CommandFailedError
 
 _OURS: Final = log.__file__
 
@@ -49,8 +50,11 @@ class Handler(logging.Handler):
 
 
 def traceback_of(error: Any) -> str:
-    """The traceback that belongs to a line, from its second line on; `""` if there is none."""
+    """The traceback that belongs to a line, from its second line on; `""` if there is none.
+
+    That of a command that failed has no frame but ours, and what it printed has its own lines.
+    """
     caught = error[1] if isinstance(error, tuple) else error
-    if not isinstance(caught, BaseException):
+    if not isinstance(caught, BaseException) or isinstance(caught, CommandFailedError):
         return ""
     return "\n" + "".join(traceback.format_exception(caught)).rstrip("\n")

@@ -44,6 +44,8 @@ def import_circus(text: str, source: str = "circus.ini") -> Draft:
     if not draft.players:
         raise LoadError("there is no [watcher:NAME] in it", file=source)
     _environments(parser, draft)
+    stops = [player.get("stop", {}) for player in draft.players.values()]
+    draft.give_time(max(float(one.get("timeout", "30s").removesuffix("s")) for one in stops))
     return draft
 
 

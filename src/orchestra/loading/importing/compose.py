@@ -53,6 +53,8 @@ def import_compose(text: str, source: str = "compose.yaml") -> Draft:
         if key not in ("services", "version", "name"):
             draft.notes.append(f"{key}: there is no such thing")
     _drop_missing(draft)
+    stops = [player.get("stop", {}) for player in draft.players.values()]
+    draft.give_time(max(one.get("timeout", 10.0) for one in stops))
     return draft
 
 

@@ -12,6 +12,9 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
+DEFAULT_TIMEOUT: Final = 9.0
+
+
 @dataclass(slots=True)
 class Draft:
     """What becomes of a file: the keys of the program, its players, and what did not map."""
@@ -19,6 +22,11 @@ class Draft:
     program: dict[str, Any] = field(default_factory=dict)
     players: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def give_time(self, seconds: float) -> None:
+        """Let the program take so long to stop, and a little more, so that its players have it."""
+        if seconds + 1 > DEFAULT_TIMEOUT:
+            self.program["timeout"] = f"{seconds + 1:g}s"
 
     def to_toml(self, source: str) -> str:
         """The file as text, with the notes as comments at its top."""

@@ -32,6 +32,7 @@ _TRUE: Final = ("true", "1", "on", "yes")
 _VARIABLE: Final = re.compile(r"%\(ENV_(\w+)\)s")
 _EXPANSION: Final = re.compile(r"%\((\w+)\)")
 _PROGRAM: Final = "program:"
+_STOPWAITSECS: Final = 10  # where nothing else is said
 
 
 def import_supervisord(text: str, source: str = "supervisord.conf") -> Draft:
@@ -53,11 +54,13 @@ def import_supervisord(text: str, source: str = "supervisord.conf") -> Draft:
         raise LoadError(str(error), file=source) from None
     draft = Draft({"stop_when": "never"})
     programs: dict[str, dict[str, Any]] = {}
+    levels: dict[str, int] = {}
     sections = sorted(parser.sections(), key=lambda one: _priority(parser[one]))
     for section in sections:
         if section.startswith(_PROGRAM):
             name = section.removeprefix(_PROGRAM).strip()
             programs[name] = _Program(name, dict(parser[section]), draft).player()
+            levels[name_from(name)] = _priority(parser[section])
         elif section == "supervisord":
             _own(parser[section], draft)
         elif section.startswith(("eventlistener:", "fcgi-program:")) or section == "include":
@@ -66,9 +69,32 @@ def import_supervisord(text: str, source: str = "supervisord.conf") -> Draft:
         raise LoadError("there is no [program:NAME] in it", file=source)
     for section in sections:
         if section.startswith("group:"):
-            _group(section.removeprefix("group:").strip(), parser[section], programs, draft)
+            name = section.removeprefix("group:").strip()
+            _group(name, parser[section], programs, levels, draft)
+            levels[name_from(name)] = _priority(parser[section])
     draft.players |= {name_from(name): one for name, one in programs.items()}
+    draft.give_time(_order(draft.players, levels))
     return draft
+
+
+def _order(players: dict[str, dict[str, Any]], levels: Mapping[str, int]) -> float:
+    """Start those with a lower priority first, and stop them last; the seconds that a stop may take."""
+    taken, before = 0.0, list[str]()
+    for level in sorted({levels[name] for name in players}):
+        here = {name: one for name, one in players.items() if levels[name] == level}
+        for player in here.values():
+            if before:
+                player["after"] = dict.fromkeys(before, "started")
+        # One that nobody starts would keep all others waiting.
+        before = [name for name, one in here.items() if one.get("autostart", True)] or before
+        taken += max(map(_patience, here.values()))
+    return taken
+
+
+def _patience(player: Mapping[str, Any]) -> float:
+    if "players" in player:
+        return max(map(_patience, player["players"].values()))
+    return float(player.get("stop", {}).get("timeout", f"{_STOPWAITSECS}s").removesuffix("s"))
 
 
 def _priority(section: Mapping[str, str]) -> int:
@@ -85,9 +111,13 @@ def _own(section: Mapping[str, str], draft: Draft) -> None:
 
 
 def _group(
-    name: str, section: Mapping[str, str], programs: dict[str, dict[str, Any]], draft: Draft
+    name: str,
+    section: Mapping[str, str],
+    programs: dict[str, dict[str, Any]],
+    levels: Mapping[str, int],
+    draft: Draft,
 ) -> None:
-    inner = {}
+    inner: dict[str, dict[str, Any]] = {}
     for one in re.split(r"[,\s]+", section.get("programs", "").strip()):
         if one in programs:
             inner[name_from(one)] = programs.pop(one)
@@ -96,7 +126,9 @@ def _group(
                 f"[group:{name}]: there is no program {one!r}, or it is in two groups"
             )
     if inner:
-        draft.players[name_from(name)] = {"stop_when": "never", "players": inner}
+        made: dict[str, Any] = {"stop_when": "never"}
+        taken = _order(inner, levels)
+        draft.players[name_from(name)] = made | {"timeout": f"{taken + 1:g}s", "players": inner}
 
 
 class _Program:
@@ -116,7 +148,7 @@ class _Program:
         self._made["restart"] = restart
         if restart == "never":
             self._section.pop("exitcodes", None)
-            self._made["clean_codes"] = list(range(256))
+            self._made["clean_codes"] = "any"
         else:
             self._made["backoff"] = {"initial": "1s", "max_delay": "30s"}
         for key, value in self._section.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import Any, Final
@@ -14,7 +14,7 @@ from ._clock import seconds
 from ._failures import verdict_of
 from ._guard import PATIENCE, Guard, Watcher, print_stuck
 from ._life import Life
-from ._own_loop import LEAST_GRACE, LoopFactory, OwnLoop
+from ._own_loop import LEAST_GRACE, Around, LoopFactory, OwnLoop
 from ._root import Root
 from ._signals import Heard
 from ._snapshot import below, leaves
@@ -55,6 +55,29 @@ def run(
     >>> run(hello)
     hello
     """
+    run_within(
+        None,
+        player,
+        signals=signals,
+        timeout=timeout,
+        drain_delay=drain_delay,
+        observers=observers,
+        loop_factory=loop_factory,
+    )
+
+
+def run_within(
+    around: Around | None,
+    player: PlayerLike,
+    *,
+    signals: Iterable[int] = SIGNALS,
+    timeout: float = 9.0,
+    drain_delay: float = 0.0,
+    observers: Iterable[Observer] = (),
+    loop_factory: LoopFactory | None = None,
+    tell: Callable[[Exception], object] = print_stuck,
+) -> None:
+    """As `run`, but inside of `async with around(performance)`; `tell` gets the failure before its end."""
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("a loop runs here already: use `await play_until_signal(player)`")
     given = as_player(player)
@@ -66,13 +89,13 @@ def run(
         try:
             root = ran.call(lambda: Root(given, timeout=timeout, observers=observers))
             guard.attach(root)
-            failure = ran.play(root)
+            failure = ran.play(root, around)
             guard.expect_end(root.grace)
         finally:
             ran.close()
             watcher.watch()
     if failure is not None:
-        print_stuck(failure)
+        tell(failure)
     _raise_all(ran.ended_by, failure)
 
 
