@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.load import requests_a_second
-from harness.program import HOST
 from harness.report import report
+from programs.serving import HOST
 
 START_WITHIN = 20.0
 END_WITHIN = 5.0
@@ -68,7 +68,7 @@ def served(how: str, library: str) -> Iterator[Served]:
     """The program, once it serves; it is killed afterwards if it has not ended."""
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-P", "-m", "harness.program", how, library, str(port)]
+    command = [sys.executable, "-P", "-m", "programs.serving", how, library, str(port)]
     with subprocess.Popen(command) as process:
         try:
             _wait_for(process, port)

@@ -1,6 +1,6 @@
 """The programs that the cases about servers load: one hello application, by ServerPlayer or bare.
 
-    python -P -m harness.program orchestra uvicorn 8000
+    python -P -m programs.serving orchestra uvicorn 8000
 
 All else is the same on both sides: the library, its parser, the loop, and that no requests are logged.
 """
@@ -64,7 +64,7 @@ def bare_granian(port: int) -> None:
     from granian.server import Server
 
     Server(
-        "harness.program:hello",
+        "programs.serving:hello",
         HOST,
         port,
         interface=Interfaces.ASGI,
