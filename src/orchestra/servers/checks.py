@@ -44,3 +44,10 @@ def check_picklable(tls: Any) -> None:
             "an ssl.SSLContext can't be pickled, so this can't go to another process: "
             "give tls=(certfile, keyfile)"
         )
+
+
+def checked_bool(name: str, given: Any) -> bool:
+    """The same, if it is one."""
+    if not isinstance(given, bool):
+        raise TypeError(f"{name} must be True or False, not {given!r}")
+    return given

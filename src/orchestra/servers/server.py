@@ -21,7 +21,7 @@ from .adapter import Adapter, Options
 from .apart import play_apart
 from .apps import kind_named
 from .by_name import to_send
-from .checks import check_library, check_picklable
+from .checks import check_library, check_picklable, checked_bool
 from .factories import Built
 from .libraries import Library, library_for, library_of
 from .listener import Listener
@@ -116,7 +116,7 @@ class ServerPlayer:
         self._app = kind.prepared(app)
         self._place = checked_place(host, port, uds, uds_mode, sockets, reuse_port)
         self._tls = check_tls(tls)
-        self._access_log = _checked_bool("access_log", access_log)
+        self._access_log = checked_bool("access_log", access_log)
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._kept: dict[tuple[Any, str], Listener] = {}
@@ -190,12 +190,7 @@ class ServerPlayer:
             listener = await self._listen(ctx, library)
             try:
                 if library.apart and not self._borrowed:
-                    await play_apart(
-                        ctx,
-                        self._copy(self._place.borrowing(())),
-                        listener,
-                        partial(may_return, ctx, self.play),
-                    )
+                    await self._serve_apart(ctx, listener, library)
                 else:
                     await self._serve(ctx, listener, library, app)
             finally:
@@ -345,6 +340,12 @@ class ServerPlayer:
                 self._in_use.remove(options.certificate)
             await adapter.abort(_time_to_cut(ctx))
 
+    async def _serve_apart(self, ctx: Context, listener: Listener, library: Library) -> None:
+        # A bad certificate is an error before there is a process.
+        self._options(library, listener)
+        copy = self._copy(self._place.borrowing(()))
+        await play_apart(ctx, copy, listener, partial(may_return, ctx, self.play))
+
     def _options(self, library: Library, listener: Listener) -> Options:
         addresses = listener.addresses(library.schemes[self._tls is not None])
         context, certificate = self._tls, None
@@ -380,12 +381,6 @@ class ServerPlayer:
 
 
 _OF_ITS_PROCESS: Final = {"_kept", "_in_use", "_loan", "_app"}
-
-
-def _checked_bool(name: str, given: Any) -> bool:
-    if not isinstance(given, bool):
-        raise TypeError(f"{name} must be True or False, not {given!r}")
-    return given
 
 
 def _left(ctx: Context) -> float:
