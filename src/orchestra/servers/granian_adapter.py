@@ -24,6 +24,7 @@ from ..errors import OrchestraError
 from .adapter import Options, Work
 from .granian_connections import Connections
 from .lifespan import Lifespan
+from .patience import until
 from .requests import Requests
 from .sockets import BACKLOG, close_all
 
@@ -106,6 +107,8 @@ class GranianAdapter:
         patience = min(PATIENCE, timeout / 4)
         self._stop_listening()
         await asyncio.sleep(min(LAST_LOOK, patience))
+        # A connection that has just been made would be closed as an idle one.
+        await until(lambda: not self._connections.anybody_new(), loop.time() + patience)
         self._requests.see_off()
         # A worker that is told to end sends no close frames any more.
         await self._requests.seen_off(patience)
