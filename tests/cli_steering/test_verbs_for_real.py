@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +48,18 @@ def test_status(place, played):
     assert mailer.endswith("mailer takes its place")
     assert "\033" not in said.out
     assert len({row.index(" s  ") > 0 for row in rows if " s  " in row}) == 1
+
+
+def test_poor_terminals(place, played):
+    """Where there are no such signs, the words are enough; where nobody reads on, it ends silently."""
+    said = place.orchestra("status", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    assert said.code == 0
+    assert said.lines[0].endswith(": ? ready")
+    piped = f"{sys.executable} -m orchestra logs --json | head -n 1"
+    done = subprocess.run(
+        ["sh", "-c", piped], env=place.env, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
 def test_status_of_some(place, played):

@@ -283,9 +283,7 @@ async def test_it_can_be_cut_off(uds: str) -> None:
 # From outside
 
 
-async def test_a_tree_is_served_from_outside(
-    uds: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_tree_is_served_from_outside(uds: str, caplog: pytest.LogCaptureFixture) -> None:
     """A tree that has no status player keeps its paths, and is seen and steered all the same."""
     status = StatusPlayer(uds=uds, port=0)
     caplog.set_level(logging.INFO)
