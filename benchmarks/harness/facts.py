@@ -19,6 +19,7 @@ PEERS = (
     "quattro",
     "supervisor",
 )
+SERVERS = ("aiohttp", "granian", "h11", "httptools", "uvicorn", "uvloop")
 
 
 def machine_facts() -> dict[str, object]:
@@ -30,7 +31,7 @@ def machine_facts() -> dict[str, object]:
         "processor": _processor(),
         "cpus": os.cpu_count(),
         "load at the start": _load(),
-        "versions": {name: _version(name) for name in (OURS, *PEERS)},
+        "versions": {name: _version(name) for name in (OURS, *PEERS, *SERVERS)},
     }
 
 

@@ -7,9 +7,9 @@ import socket
 import time
 
 from harness.load import REQUEST
-from harness.program import BODY, HOST
 from harness.report import report
 from harness.serving import served
+from programs.serving import BODY, HOST
 
 
 def main(how: str, library: str) -> None:

@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness.load import requests_a_second
-from harness.program import HOST
 from harness.report import report
+from programs.serving import HOST
 
 START_WITHIN = 20.0
+END_WITHIN = 5.0
 BURST = 1.0
 
 
@@ -32,7 +34,6 @@ class Served:
     def load(self) -> None:
         """One burst."""
         before = _cpu_seconds(self.process.pid)
-        start = time.perf_counter()
         rate = requests_a_second(HOST, self.port, BURST)
         spent = _cpu_seconds(self.process.pid) - before
         self.rates.append(rate)
@@ -67,13 +68,22 @@ def served(how: str, library: str) -> Iterator[Served]:
     """The program, once it serves; it is killed afterwards if it has not ended."""
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-P", "-m", "harness.program", how, library, str(port)]
+    command = [sys.executable, "-P", "-m", "programs.serving", how, library, str(port)]
     with subprocess.Popen(command) as process:
         try:
             _wait_for(process, port)
             yield Served(process, port)
         finally:
-            process.kill()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asked first: one that is killed may leave its own processes behind."""
+    process.terminate()
+    try:
+        process.wait(END_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
@@ -90,8 +100,16 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """The time that a process has had of the processors so far; not a number where nobody tells."""
+    """The time that a process and its children have had of the processors so far."""
     if sys.platform != "linux":
-        return float("nan")
-    # The clock of another process, as clock_getcpuclockid(3) makes it of its number.
-    return time.clock_gettime((~pid << 3) | 2)
+        return float("nan")  # nobody tells
+    seconds = 0.0
+    for each in (pid, *_children(pid)):
+        # The clock of another process, as clock_getcpuclockid(3) makes it of its number.
+        seconds += time.clock_gettime((~each << 3) | 2)
+    return seconds
+
+
+def _children(pid: int) -> list[int]:
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in lists for child in each.read_text().split()]

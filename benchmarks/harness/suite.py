@@ -65,10 +65,10 @@ class Suite:
     unit: str
     scale: float  # what a case reports, times this, is in the unit
     better: Literal["lower", "higher"]
-    baseline: str  # the case that ratios are taken to
-    ours: str  # the case that is compared with each of the others
     sizes: tuple[int, ...]
     quick_sizes: tuple[int, ...]
+    baseline: str = ""  # the case that ratios are taken to; none where each case is a ratio
+    ours: str = ""  # the case that is compared with each of the others
     what: str = ""  # what there are so many of: "players"
     args: tuple[str, ...] = ()  # further arguments of each case
     rounds: int | None = None  # where it is exact, and more rounds would tell nothing

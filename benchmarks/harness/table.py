@@ -16,7 +16,9 @@ def render_table(table: Table, labels: Mapping[str, str], rounds: int) -> str:
     title = f"{suite.title}, {table.size:,} {suite.what}" if suite.what else suite.title
     how = "one run" if rounds == 1 else f"median of {rounds} rounds"
     extras = list(dict.fromkeys(name for o in table.outcomes.values() for name in o.also))
-    headings = ["", suite.unit, "lowest", "highest", "/ baseline", "orchestra / it", *extras]
+    headings = ["", suite.unit, "lowest", "highest"]
+    headings += ["/ baseline", "orchestra / it"] if suite.baseline else []
+    headings += extras
     if suite.whole_process:
         headings.append("whole process ms")
     rows = [_row(table, case, labels[case], rounds, extras) for case in _ranked(table)]
@@ -87,7 +89,8 @@ def _row(table: Table, case: str, label: str, rounds: int, extras: Sequence[str]
         label += f" ({len(outcome.values)} of {rounds} rounds: {outcome.trouble or 'slow'})"
     figures = (outcome.median, min(outcome.values), max(outcome.values))
     cells = [label, *(_number(figure * suite.scale) for figure in figures)]
-    cells += [_ratio(table.ratio(case, suite.baseline)), _ratio(table.ratio(suite.ours, case))]
+    if suite.baseline:
+        cells += [_ratio(table.ratio(case, suite.baseline)), _ratio(table.ratio(suite.ours, case))]
     cells += [_middle(outcome, name) for name in extras]
     if suite.whole_process:
         cells.append(_number(statistics.median(outcome.process_seconds) * 1000))

@@ -118,6 +118,14 @@ class Play:
         """Send it a signal, and no other process."""
         self._process.send_signal(signum)
 
+    def ended(self, within: float) -> bool:
+        """Whether it has ended, or does so in this time."""
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def stop_reading(self) -> None:
         """Close our end of its output, as a terminal does that is gone."""
         assert self._process.stdout is not None

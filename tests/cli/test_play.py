@@ -87,6 +87,17 @@ def test_by_force(folder: Path) -> None:
         assert "in blocks: time.sleep(60)" in play.errors
 
 
+def test_a_third_signal(folder: Path) -> None:
+    """It ends the process, with 128 and the signal's number, whatever keeps it."""
+    with Play(folder, "shop:blocking", "--timeout", "40s") as play:
+        play.until("blocks")
+        # Each by itself, since two that come at once are one to the system.
+        while not play.ended(within=0.1):
+            play.send(INT)
+        assert play.end() == 128 + INT
+        assert "one signal more than it takes to cut everything off" in play.errors
+
+
 def test_usage(folder: Path) -> None:
     """2 with one line that has the nearest name; 1 with the user's own traceback for an error in his code."""
     (folder / "broken.py").write_text("def load():\n    return {}['x']\nload()\n")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trustme
 from fastapi import FastAPI
-from server_kit import Play, get, serving, until
+from server_kit import Play, connected, get, serving, until
 
 from orchestra import ProcessDiedError, ProcessPlayer, ServerPlayer, playing
 
@@ -65,9 +65,9 @@ async def test_a_fault_in_native_code_is_a_failure_that_a_restart_mends() -> Non
         before = await get(play.url)
         with pytest.raises(httpx.HTTPError):
             await get(play.url, "/crash")
+        await until(lambda: play.conductor.status().players["api"].restarts == 1)
         assert await get(play.url) != before
         await until(lambda: play.conductor.status().players["api"].ready)
-        assert play.conductor.status().players["api"].restarts == 1
 
 
 async def test_without_a_backoff_it_fails() -> None:
@@ -77,6 +77,17 @@ async def test_without_a_backoff_it_fails() -> None:
             with pytest.raises(httpx.HTTPError):
                 await get(url, "/crash")
             await asyncio.sleep(30)
+
+
+async def test_a_connection_just_made_is_served() -> None:
+    """A client that has connected before the stop, and asks a moment later, gets its answer."""
+    async with Play(app, server="granian") as play, connected(play.url) as (reader, writer):
+        await asyncio.sleep(0.1)  # to be accepted
+        play.ctx.cancel()
+        await asyncio.sleep(0.1)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 200 " in await reader.readline()
+        await play.task
 
 
 async def test_in_a_process_already_it_needs_no_other() -> None:

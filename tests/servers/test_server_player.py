@@ -199,3 +199,19 @@ async def test_the_library_may_be_named() -> None:
     """With server="uvicorn" it is uvicorn that serves."""
     async with serving(app, server="uvicorn") as url:
         assert await get(url) == "plain"
+
+
+@pytest.mark.real_time
+async def test_a_proxy_in_front_tells_who_the_client_is() -> None:
+    """Headers of a proxy that is trusted are heeded, and without them the client is who connects."""
+
+    async def who(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            text = f"{scope['scheme']} {scope['client'][0]}"
+            await send({"type": "http.response.start", "status": 200})
+            await send({"type": "http.response.body", "body": text.encode()})
+
+    said = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+    async with serving(who) as url:
+        assert await get(url) == "http 127.0.0.1"
+        assert await get(url, headers=said) == "https 192.0.2.7"

@@ -7,6 +7,7 @@ seen by looking at the connections.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -206,10 +207,7 @@ def _noticing(make: Callable[..., web.Request], begins: Callable[[Any], None]) -
                 begins(response)
             return prepare_hook(self, response)
 
-    def make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
-        return make(message, payload, protocol, writer, task, Request)
-
-    return make_request
+    return functools.partial(make, _cls=Request)
 
 
 def _is_stream(response: web.StreamResponse) -> bool:

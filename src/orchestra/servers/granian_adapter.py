@@ -1,9 +1,10 @@
 """ASGI applications on granian, HTTP/2 included.
 
-Granian's worker for programs that have a loop already serves in a thread of its own, and calls the
-application in the loop. It is used as it is, on sockets of ours. Granian's own embedded server would
-bind by itself, show no port, log what the application raises when it starts, and wait for half-sent
-requests without a bound: the worker does not know how to abort a connection. The system does.
+Granian's worker serves in threads of its own, and calls the application in the loop. It is used as it
+is, on sockets of ours, in a process that has nothing else to do: a fault in its native code would end
+any other. Granian's server for programs that have a loop already would bind by itself, show no port,
+log what the application raises when it starts, and wait for half-sent requests without a bound: the
+worker does not know how to abort a connection. The system does.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..errors import OrchestraError
 from .adapter import Options, Work
 from .granian_connections import Connections
 from .lifespan import Lifespan
+from .patience import until
 from .requests import Requests
 from .sockets import BACKLOG, close_all
 
@@ -75,9 +77,9 @@ class GranianAdapter:
 
     async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
         def send_with_headers(message: Any) -> Any:
-            if message["type"].endswith("response.start"):
+            if "headers" not in message and message["type"] == "http.response.start":
                 # Granian refuses one without, which the standard allows.
-                message = {"headers": (), **message}
+                message = {**message, "headers": ()}
             return send(message)
 
         await self._requests(scope, receive, send_with_headers)
@@ -105,6 +107,8 @@ class GranianAdapter:
         patience = min(PATIENCE, timeout / 4)
         self._stop_listening()
         await asyncio.sleep(min(LAST_LOOK, patience))
+        # A connection that has just been made would be closed as an idle one.
+        await until(lambda: not self._connections.anybody_new(), loop.time() + patience)
         self._requests.see_off()
         # A worker that is told to end sends no close frames any more.
         await self._requests.seen_off(patience)
@@ -188,7 +192,7 @@ class _Worker:
         told = (BACKLOG,) if sys.platform.startswith(("linux", "freebsd")) else ()
         holder = SocketHolder(self._fd, uds, *told)
         worker = ASGIWorker(*_arguments(number, holder, options))
-        serve = worker.serve_async_uds if uds else worker.serve_async
+        serve = worker.serve_mtr_uds if uds else worker.serve_mtr
         serve(scheduler, loop, self._signal)
 
     @property

@@ -18,6 +18,10 @@ _FDS: Final = "/dev/fd"
 _SIOCOUTQ: Final = 0x5411
 _SO_NWRITE: Final = 0x1024
 
+# Where TCP_INFO has the number of bytes received, and how much of it is asked for.
+_BYTES_RECEIVED: Final = 128
+_TCP_INFO_SIZE: Final = 192
+
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
@@ -53,6 +57,10 @@ class Connections:
     def number_with_something_to_send(self) -> int:
         """How many clients have not taken all of their answer."""
         return sum(_unsent(sock) > 0 for sock in self._found())
+
+    def anybody_new(self) -> bool:
+        """Whether a client has connected and said nothing yet, as far as the system tells."""
+        return any(_is_new(sock) for sock in self._found())
 
     def _found(self) -> Iterator[socket.socket]:
         if not self._at:
@@ -112,3 +120,14 @@ def _unsent(sock: socket.socket) -> int:
     size = array.array("i", [0])
     fcntl.ioctl(sock.fileno(), _SIOCOUTQ, size)
     return size[0]
+
+
+def _is_new(sock: socket.socket) -> bool:
+    if sys.platform != "linux" or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return False
+    with suppress(OSError):
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
+        if len(info) == _TCP_INFO_SIZE:  # older systems do not tell
+            received: int = struct.unpack_from("Q", info, _BYTES_RECEIVED)[0]
+            return not received
+    return False

@@ -25,12 +25,15 @@ class Requests:
 
     def __init__(self, app: Any) -> None:
         self._streams = EventStreams(app)
+        self._loop = asyncio.get_running_loop()
         self._open: set[_Request] = set()
         self._seeing_off = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one request."""
-        request = (_Websocket if scope["type"] == "websocket" else _Request)(receive, send)
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        request = (_Websocket if scope["type"] == "websocket" else _Request)(task, receive, send)
         self._open.add(request)
         if self._seeing_off:
             request.see_off()
@@ -45,7 +48,8 @@ class Requests:
             raise OrchestraError(f"a handler raised {type(error).__name__}") from error
         finally:
             self._open.discard(request)
-            await request.close()
+            if request.closing is not None:
+                await request.close(request.closing)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -97,19 +101,19 @@ class _Request:
 
     gone: ClassVar[Message] = {"type": "http.disconnect"}
 
-    def __init__(self, receive: Any, send: Any) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.task: asyncio.Task[Any] = task
+    # Of the class until something happens, since most requests never need them.
+    closing: Contained | None = None  # a websocket
+    _receiver: asyncio.Task[Any] | None = None  # who waits for a message
+    _before = 0  # cancellations that it has had already
+    _interrupted = False
+    _heard = 0.0  # when its client was heard, or waited for
+    _more = True  # of its body is to come
+    _ended = False
+
+    def __init__(self, task: asyncio.Task[Any], receive: Any, send: Any) -> None:
+        self.task = task
         self.send = send
         self._receive = receive
-        self._receiver: asyncio.Task[Any] | None = None  # who waits for a message
-        self._before = 0  # cancellations that it has had already
-        self._interrupted = False
-        self._heard = self._now()
-        self._more = True  # of its body is to come
-        self._ended = False
-        self.closing: Contained | None = None  # a websocket
 
     async def receive(self) -> Message:
         if self._ended:
@@ -117,6 +121,7 @@ class _Request:
         receiver = self._receiver = asyncio.current_task()
         assert receiver is not None
         self._before = receiver.cancelling()
+        self._heard = self._heard or self._now()
         try:
             message: Message = await self._receive()
         except asyncio.CancelledError:
@@ -144,14 +149,12 @@ class _Request:
             self._interrupted = True
             self._receiver.cancel()
 
-    async def close(self) -> None:
+    async def close(self, closing: Contained) -> None:
         """After its handler: the server takes the end of that for the end of the connection."""
-        if self.closing is None:
-            return
         try:
-            await asyncio.wait({self.closing})
+            await asyncio.wait({closing})
         finally:
-            self.closing.cancel()
+            closing.cancel()
 
     def _now(self) -> float:
         return self.task.get_loop().time()
@@ -164,8 +167,8 @@ class _Websocket(_Request):
         "reason": "service restart",
     }
 
-    def __init__(self, receive: Any, send: Any) -> None:
-        super().__init__(receive, self._pass)
+    def __init__(self, task: asyncio.Task[Any], receive: Any, send: Any) -> None:
+        super().__init__(task, receive, self._pass)
         self._send = send
         self._closed = False
 

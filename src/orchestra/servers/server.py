@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import socket
 import ssl
 from collections.abc import Iterable
@@ -17,12 +16,12 @@ from .._returning import is_supervised, may_return, when_gone
 from ..backoff import as_backoff
 from ..context import Context
 from ..errors import OrchestraError, StopTimeoutError
-from ..log import in_words
 from ..player import name_of
 from .adapter import Adapter, Options
 from .apart import play_apart
 from .apps import kind_named
 from .by_name import to_send
+from .checks import check_library, check_picklable, checked_bool
 from .factories import Built
 from .libraries import Library, library_for, library_of
 from .listener import Listener
@@ -46,8 +45,8 @@ class ServerPlayer:
     `app` is one of these; the extra in brackets brings what serves it, as in
     `pip install 'orchestra-players[uvicorn]'`:
 
-    - an ASGI application, such as a Starlette or FastAPI instance (`[uvicorn]`; `[hypercorn]`
-      on request);
+    - an ASGI application, such as a Starlette or FastAPI instance (`[uvicorn]`; `[hypercorn]` or
+      `[granian]` on request);
     - a WSGI application, such as a Flask instance (`[wsgi]`);
     - an `aiohttp.web.Application` (`[aiohttp]`);
     - a websockets handler, that is an async function with `(websocket)` (`[websockets]`);
@@ -69,7 +68,8 @@ class ServerPlayer:
       never more than its context has left, less some for the cut.
     - `backoff`: delays in seconds after which it comes back when it fails; see `PlayerWithBackoff`.
     - `server`: the library that serves, if it shall be another than the usual one, or the kind of the
-      application where that can't be recognised: `"hypercorn"`, `"wsgi"`, `"grpc"`.
+      application where that can't be recognised: `"hypercorn"`, `"wsgi"`, `"grpc"`. `"granian"`
+      serves in a process of its own, where the application is found by its name in its module.
 
     It listens from the start of its first run, before the application starts, until no run can follow:
     clients that connect between two runs wait, and are served by the next. It is ready, with its
@@ -116,7 +116,7 @@ class ServerPlayer:
         self._app = kind.prepared(app)
         self._place = checked_place(host, port, uds, uds_mode, sockets, reuse_port)
         self._tls = check_tls(tls)
-        self._access_log = _checked_bool("access_log", access_log)
+        self._access_log = checked_bool("access_log", access_log)
         self._shutdown_timeout = seconds("shutdown_timeout", shutdown_timeout)
         self._backoff = None if backoff is None else as_backoff(backoff)
         self._kept: dict[tuple[Any, str], Listener] = {}
@@ -148,6 +148,13 @@ class ServerPlayer:
         Raises an `OSError` with the files in it if they can't be used; what was in use stays in use then.
         Raises `ValueError` if `tls` is no pair of files, or if the library can't renew them: granian. They
         are read at each start in any case.
+
+        >>> secure = ServerPlayer(app, port=8443, tls=("cert.pem", "key.pem"))
+        >>> try:
+        ...     secure.reload_tls()
+        ... except OSError as error:
+        ...     print(error.strerror)
+        can't serve 127.0.0.1:8443 with certificate 'cert.pem' and key 'key.pem': No such file or directory
         """
         if self._library is not None and not self._library.renews_tls:
             raise ValueError(
@@ -169,6 +176,12 @@ class ServerPlayer:
         Raises an `OSError` with the address in it if it can't listen there, what the application
         raises when it starts or ends, `OrchestraError` if the server ends by itself, and
         `StopTimeoutError` if it did not stop in time, which says how many requests were cut off.
+
+        >>> async def main():
+        ...     async with playing(ServerPlayer(app, port=0)) as performance:
+        ...         print(performance.status().state, *performance.status().details)
+        >>> asyncio.run(main())
+        ready addresses
         """
         if ctx.done():
             return
@@ -177,12 +190,7 @@ class ServerPlayer:
             listener = await self._listen(ctx, library)
             try:
                 if library.apart and not self._borrowed:
-                    await play_apart(
-                        ctx,
-                        self._copy(self._place.borrowing(())),
-                        listener,
-                        partial(may_return, ctx, self.play),
-                    )
+                    await self._serve_apart(ctx, listener, library)
                 else:
                     await self._serve(ctx, listener, library, app)
             finally:
@@ -202,6 +210,11 @@ class ServerPlayer:
         port by SO_REUSEPORT, and this process holds it.
 
         Raises `TypeError` if a copy can't be played elsewhere, and an `OSError` as `play` does.
+
+        >>> public = ServerPlayer(app, port=0)
+        >>> copy, opened = asyncio.run(public.lend())
+        >>> copy, len(opened)
+        (ServerPlayer(app, 127.0.0.1:0), 1)
         """
         library = self._library
         if library is None:
@@ -209,7 +222,7 @@ class ServerPlayer:
                 f"{name_of(self._given)} does not say what it builds, which has to be known before "
                 "it goes to another process: give server='grpc' or server='socketserver'"
             )
-        self._check_picklable()
+        check_picklable(self._tls)
         if library.binds and self._place.uds is not None:
             raise TypeError(
                 f"{library.name} can't share a Unix socket among processes: give a port"
@@ -221,16 +234,24 @@ class ServerPlayer:
         return self._copy(place), listener.sockets
 
     def borrow(self, sockets: Iterable[socket.socket]) -> None:
-        """Listen on these, in the process where this copy plays; nothing to be called without any."""
+        """Listen on these, in the process where this copy plays, and whose they are to close.
+
+        >>> copy.borrow(opened)
+        """
         self._place = self._place.borrowing(sockets)
         self._borrowed = True
 
     def give_back(self) -> None:
-        """One who has called `lend` has no more use for its sockets; after the last they are closed."""
+        """One who has called `lend` has no more use for its sockets; after the last they are closed.
+
+        >>> public.give_back()
+        >>> opened[0].fileno()
+        -1
+        """
         self._loan.give_back()
 
     def __getstate__(self) -> dict[str, Any]:
-        self._check_picklable()
+        check_picklable(self._tls)
         if self._place.sockets:
             raise TypeError(
                 "sockets belong to their process: a ServerPlayer with some can't be pickled"
@@ -250,13 +271,6 @@ class ServerPlayer:
         made.__setstate__(vars(self) | {"_place": place})
         return made
 
-    def _check_picklable(self) -> None:
-        if isinstance(self._tls, ssl.SSLContext):
-            raise TypeError(
-                "an ssl.SSLContext can't be pickled, so this can't go to another process: "
-                "give tls=(certfile, keyfile)"
-            )
-
     # Who serves
 
     def _decided(self) -> tuple[Library, Any]:
@@ -274,27 +288,7 @@ class ServerPlayer:
         return library, built
 
     def _check(self, library: Library) -> None:
-        library.check_installed()
-        if library.apart:
-            self._check_sendable(library)
-        if library.binds and self._place.sockets:
-            raise ValueError(
-                f"{library.name} listens by itself and takes no sockets: give it a port"
-            )
-        if isinstance(self._tls, ssl.SSLContext) and not library.takes_context:
-            raise ValueError(
-                f"{library.name} can't serve with an ssl.SSLContext: give it tls=(certfile, keyfile)"
-            )
-
-    def _check_sendable(self, library: Library) -> None:
-        try:
-            pickle.dumps(to_send(self._given))
-        except Exception as error:
-            raise TypeError(
-                f"{library.name} serves in a process of its own, and {name_of(self._given)} can't be "
-                f"sent there: {in_words(error)}. Make it the value of a name at the top level of a "
-                "module, as in `app = FastAPI()`, or a function there"
-            ) from error
+        check_library(library, self._given, self._place, self._tls)
 
     # The sockets, from one run to the next
 
@@ -346,6 +340,12 @@ class ServerPlayer:
                 self._in_use.remove(options.certificate)
             await adapter.abort(_time_to_cut(ctx))
 
+    async def _serve_apart(self, ctx: Context, listener: Listener, library: Library) -> None:
+        # A bad certificate is an error before there is a process.
+        self._options(library, listener)
+        copy = self._copy(self._place.borrowing(()))
+        await play_apart(ctx, copy, listener, partial(may_return, ctx, self.play))
+
     def _options(self, library: Library, listener: Listener) -> Options:
         addresses = listener.addresses(library.schemes[self._tls is not None])
         context, certificate = self._tls, None
@@ -381,12 +381,6 @@ class ServerPlayer:
 
 
 _OF_ITS_PROCESS: Final = {"_kept", "_in_use", "_loan", "_app"}
-
-
-def _checked_bool(name: str, given: Any) -> bool:
-    if not isinstance(given, bool):
-        raise TypeError(f"{name} must be True or False, not {given!r}")
-    return given
 
 
 def _left(ctx: Context) -> float:

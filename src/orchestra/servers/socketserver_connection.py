@@ -91,7 +91,7 @@ class Connection:
 
     def cut(self) -> None:
         """Cut it off: the handler gets an error where it reads or writes, now or later."""
-        self._cut = True
+        self._cut = self.sock.is_cut = True
         self._shut(socket.SHUT_RDWR)
 
     def _shut(self, how: int) -> None:

@@ -71,12 +71,17 @@ def _manners(given: type, access_log: bool, stopping: Callable[[], bool]) -> dic
         if access_log:
             _access.info("%s - %s", self.address_string(), format % args)
 
+    def log_request(self: Any, *args: Any) -> None:
+        # It is logged before it is sent, which would not be true of one that has been cut off.
+        if not getattr(self.request, "is_cut", False):
+            given.log_request(self, *args)  # type: ignore[attr-defined]
+
     def end_headers(self: Any) -> None:
         if stopping() and not self.close_connection and self.request_version != "HTTP/0.9":
             self.send_header("Connection", "close")
         given.end_headers(self)  # type: ignore[attr-defined]
 
-    names["end_headers"] = end_headers
+    names |= {"end_headers": end_headers, "log_request": log_request}
     if getattr(given, "log_message", None) is base.log_message:
         names["log_message"] = log_message
     if hasattr(given, "get_stderr"):  # of wsgiref, where applications write to as well

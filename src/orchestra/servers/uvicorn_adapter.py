@@ -19,6 +19,7 @@ from ..errors import OrchestraError
 from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .event_streams import EventStreams
+from .forwarded import Forwarded
 from .lifespan import Lifespan
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
@@ -34,16 +35,18 @@ class UvicornAdapter:
     """One run of an ASGI application on uvicorn; see `Adapter`."""
 
     def __init__(self, app: Any, options: Options) -> None:
-        self._streams = EventStreams(app)
         self._config = uvicorn.Config(
-            self._streams,
+            app,
             interface="asgi3",
             lifespan="off",
             log_config=None,
             access_log=options.access_log,
+            proxy_headers=False,
             workers=1,
             backlog=BACKLOG,
         )
+        self._streams = EventStreams(Forwarded(app, self._config.forwarded_allow_ips))
+        self._config.app = self._streams
         self._tls = options.tls
         self._server = uvicorn.Server(self._config)
         self._state = self._server.server_state

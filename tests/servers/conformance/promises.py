@@ -24,6 +24,7 @@ class Promise(NamedTuple):
 
 PROMISES: Final = {
     "ready": Promise(1, "ready when a client is served, its real address in status and log"),
+    "clients": Promise(1, "HTTP/1.1 with keep-alive: httpx, aiohttp, curl"),
     "ipv6": Promise(2, "TCP on IPv4 and IPv6"),
     "unix": Promise(2, "a Unix socket: its mode, removed afterwards, stale replaced, live refused"),
     "sockets": Promise(2, "sockets handed in, also by number"),

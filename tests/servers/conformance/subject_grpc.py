@@ -26,6 +26,7 @@ class Grpc(Subject):
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
     )
     lacks: ClassVar[dict[str, str]] = {
+        "clients": "it does not speak HTTP/1.1",
         "websockets": "gRPC knows no websockets",
         "event streams": "a call that streams is a request in flight",
         "lifespan": "a gRPC server has no end of its own",

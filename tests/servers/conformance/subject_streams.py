@@ -18,6 +18,7 @@ class Streams(Subject):
     name = "asyncio"
     half_sent = (b"", b"hel")
     lacks: ClassVar[dict[str, str]] = {
+        "clients": "it does not speak HTTP/1.1",
         "failing start": "a function has no start and no end",
         "hanging start": "a function has no start and no end",
         "lifespan": "a function has no start and no end",

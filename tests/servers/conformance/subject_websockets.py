@@ -22,6 +22,7 @@ class Websockets(Subject):
     half_sent = (b"", b"GE", b"GET / HTTP/1.1\r\nHost: x\r\n")
     access_logger = "websockets.server"
     lacks: ClassVar[dict[str, str]] = {
+        "clients": "it does not speak HTTP/1.1",
         "failing start": "a function has no start and no end",
         "hanging start": "a function has no start and no end",
         "lifespan": "a function has no start and no end",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 import socket
 from typing import Any
@@ -138,6 +139,25 @@ async def test_what_hangs_is_cut_off_and_counted(
         )
         assert refuses(playing.url)
         script.gate.set()
+
+
+@pytest.mark.keeps("cut off")
+async def test_what_is_cut_off_is_not_logged_as_served(
+    subject: Subject, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No line of an access log says that a request was answered which was not."""
+    script = Script()
+    with caplog.at_level(logging.INFO, subject.access_logger or "orchestra"):
+        async with play(subject, script, shutdown_timeout=0.3) as playing:
+            async with subject.talk(playing.url) as ask:
+                request = asyncio.create_task(cut_off(subject, ask, "slow"))
+                await script.entered.wait()
+                await playing.fails_to_stop()
+                await request
+                script.gate.set()
+                await asyncio.sleep(0.1)
+    lines = [one.getMessage() for one in caplog.records if one.name == subject.access_logger]
+    assert [line for line in lines if "slow" in line and " 200" in line] == []
 
 
 @pytest.mark.keeps("cancelled")

@@ -1,6 +1,6 @@
 """The programs that the cases about servers load: one hello application, by ServerPlayer or bare.
 
-    python -P -m harness.program orchestra uvicorn 8000
+    python -P -m programs.serving orchestra uvicorn 8000
 
 All else is the same on both sides: the library, its parser, the loop, and that no requests are logged.
 """
@@ -58,10 +58,27 @@ def bare_aiohttp(port: int) -> None:
     web.run_app(aiohttp_hello(), host=HOST, port=port, access_log=None, print=None)
 
 
+def bare_granian(port: int) -> None:
+    """Granian by itself, with one worker, which is a process."""
+    from granian.constants import Interfaces, Loops
+    from granian.server import Server
+
+    Server(
+        "programs.serving:hello",
+        HOST,
+        port,
+        interface=Interfaces.ASGI,
+        loop=Loops.asyncio,
+        log_enabled=False,
+    ).serve()
+
+
 def bare(library: str, port: int) -> None:
     """Serve by the library alone."""
     if library == "aiohttp":
         bare_aiohttp(port)
+    elif library == "granian":
+        bare_granian(port)
     else:
         bare_uvicorn(port, loop="uvloop" if library == "uvicorn_fast" else "asyncio")
 
@@ -76,7 +93,9 @@ def orchestra(library: str, port: int) -> None:
 
         loop_factory = uvloop.new_event_loop
     app = aiohttp_hello() if library == "aiohttp" else hello
-    run(ServerPlayer(app, host=HOST, port=port, access_log=False), loop_factory=loop_factory)
+    server = "granian" if library == "granian" else None
+    player = ServerPlayer(app, host=HOST, port=port, access_log=False, server=server)
+    run(player, loop_factory=loop_factory)
 
 
 def main() -> None:
