@@ -283,12 +283,15 @@ async def test_it_can_be_cut_off(uds: str) -> None:
 # From outside
 
 
-async def test_a_tree_is_served_from_outside(uds: str) -> None:
+async def test_a_tree_is_served_from_outside(uds: str, caplog: pytest.LogCaptureFixture) -> None:
     """A tree that has no status player keeps its paths, and is seen and steered all the same."""
     status = StatusPlayer(uds=uds, port=0)
+    caplog.set_level(logging.INFO)
     async with playing(Conductor({"a": FakePlayer()})) as performance:
         async with status.serving(performance) as same:
             assert same is status
+            assert "served at http://127.0.0.1:" in caplog.text
+            assert "token" not in caplog.text
             assert status.url is not None
             async with unix_client(uds) as client:
                 found = (await client.get("/api/players")).json()

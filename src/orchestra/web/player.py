@@ -155,6 +155,7 @@ class StatusPlayer:
                 ...
         """
         async with self._served(performance, None, lambda: END_WITHIN) as service:
+            log.info("the status is served at %s", " and ".join(service.addresses))
             watching = asyncio.create_task(service.wait(), name="watches the status page")
             watching.add_done_callback(_tell_of_failure)
             try:
@@ -178,7 +179,6 @@ class StatusPlayer:
                 if service.tcp is not None:
                     program.url = self._url = f"{service.tcp}/#token={token}"
                 await service.open()
-                log.info("the status is served at %s", " and ".join(service.addresses))
                 yield service
             finally:
                 self._url = None
