@@ -1,6 +1,7 @@
 """A status player as a part of its tree: how it begins, what it keeps nobody from, and how it ends."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from importlib import util
