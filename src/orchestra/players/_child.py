@@ -6,7 +6,6 @@ import asyncio
 import os
 import pickle
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,10 +23,9 @@ from ..events import BackingOff, CutOff, Event, Failed, Ready, Started
 from ..log import Logger, in_words, log_event, player_path
 from ..restart import note_of
 from ._carried import carried
-from ._launch import Passed
 from ._records import Levels, Lines, Records, sendable
 from ._subtree import sendable_status, what_counts
-from ._tie import end_group, lead_a_group, tie_to_parent
+from ._tie import end_group
 from ._wire import Line
 
 TELL_AFTER: Final = 0.05
@@ -58,31 +56,6 @@ class Order:
     watchdog: float | None
     levels: Levels
     seen: tuple[bool, bool]  # whether lines, and those about failures, are seen there
-
-
-class Boot:
-    """The first that a child unpickles: it finds its parent, and plays what that one sends."""
-
-    def __init__(self, connection: Passed, parent: int | None) -> None:
-        self._connection, self._parent = connection, parent
-
-    def _bootstrap(self, parent_sentinel: int) -> int:
-        """Called by `multiprocessing.spawn` as it would call a process object's."""
-        lead_a_group()
-        tie_to_parent(parent_sentinel, self._parent)
-        # Not ignored, since that would be inherited by all programs that are started here.
-        signal.signal(signal.SIGINT, lambda *_: None)
-        sock = socket.socket(fileno=self._connection.detach())
-        sock.set_inheritable(False)
-        line = Line(sock)
-        os.register_at_fork(after_in_child=line.close)
-        try:
-            _, order = line.receive()
-        except EOFError:
-            end_group()
-        Child(line, order).play()
-        line.flush()
-        return 0
 
 
 class Child:

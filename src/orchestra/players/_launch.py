@@ -20,6 +20,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, Literal, cast
 
 from ..errors import nearest
+from ._boot import Passed
 
 StartMethod = Literal["spawn", "forkserver"]
 METHODS: Final = ("spawn", "forkserver")
@@ -31,19 +32,6 @@ POLL_EVERY: Final = 0.01
 
 CLOSE_WITHIN: Final = 0.5
 """Seconds that the loop is kept, at the most, for the end of a process that has been killed."""
-
-
-class Passed:
-    """A file descriptor on its way to a child."""
-
-    def __init__(self, number: int, *, to_fork: bool) -> None:
-        self._number, self._to_fork = number, to_fork
-
-    def detach(self) -> int:
-        """In the child: the file descriptor there."""
-        if not self._to_fork:
-            return self._number
-        return forkserver.get_inherited_fds()[self._number]  # type: ignore[index]
 
 
 class Luggage:

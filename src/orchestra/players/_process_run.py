@@ -15,8 +15,9 @@ from .._life import Life
 from ..context import Context
 from ..errors import ProcessDiedError, StopTimeoutError
 from ..log import Logger, complains, default_logger, informs, report
+from ._boot import Boot
 from ._carried import Carried, in_process, portable, restored
-from ._child import Boot, Order
+from ._child import Order
 from ._launch import ChildProcess, Luggage, StartMethod, launch, socket_pair
 from ._records import handle, levels
 from ._subtree import RemoteTree
