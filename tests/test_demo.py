@@ -152,6 +152,22 @@ def test_a_signal_under_load(file: Path, signum: signal.Signals) -> None:
         assert f"conductor: stopping: {signum.name}" in demo.output
 
 
+def test_it_can_be_watched(file: Path) -> None:
+    """The address of the page is printed, with which the players are seen, the last to stop last."""
+    with Demo(file) as demo:
+        demo.address()
+        page = demo.output.partition("watch it    ")[2].splitlines()[0]
+        base, _, token = page.partition("/#token=")
+        bearer = {"authorization": f"Bearer {token}"}
+        assert "<title>" in httpx.get(base, trust_env=False).text
+        found = httpx.get(f"{base}/api/players", headers=bearer, trust_env=False).json()
+        rows = {row["path"]: row for row in found["players"]}
+        assert {"jobs.worker", "web", "primes", "clock", "status"} <= set(rows)
+        demo.send(signal.SIGINT)
+        assert demo.end() == 0, demo.output
+        assert demo.output.index("jobs.store: stopped") < demo.output.index("status: stopped")
+
+
 def test_it_stops_in_order(file: Path) -> None:
     """The API has stopped before the worker is asked to, and that before the store is."""
     with Demo(file) as demo:

@@ -5,6 +5,8 @@ import io
 import logging
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -215,11 +217,14 @@ async def test_the_first_page_says_what_there_is(desk: Desk, rows: Rows) -> None
 
 
 def test_the_welcome_has_the_real_address(rows: Rows, screen: Screen) -> None:
-    """It comes when the API is ready, with a command to copy, and not before."""
-    welcome = Welcome(Settings(stuck=True), rows, screen)
+    """It comes when the API and the page are ready, with a command to copy, and not before."""
+    status: Any = SimpleNamespace(url="http://127.0.0.1:6/#token=x")
+    welcome = Welcome(Settings(stuck=True), rows, screen, status)
     welcome(Ready("jobs.store", 0, {"file": "x"}))
-    assert printed(screen) == ""
     welcome(Ready("web", 0, {"addresses": ("http://127.0.0.1:5",)}))
+    assert printed(screen) == ""
+    welcome(Ready("status", 0, {}))
+    assert "watch it    http://127.0.0.1:6/#token=x" in printed(screen)
     assert "curl -d hello http://127.0.0.1:5/jobs" in printed(screen)
     assert "stuck" in printed(screen)
 

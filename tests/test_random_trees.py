@@ -64,6 +64,32 @@ FOUND = {
         (Restart(4.5, "b", patience=2.0), CancelTask(4.5)),
         supervised=True,
     ),
+    "a group is removed that has no time, and raises while it is cut off": Scenario(
+        Group(
+            {"a": Group({"a": Leaf((Run(fails_stopping=True),))}, timeout=0.0)},
+            timeout=0.0,
+            stop_when="never",
+        ),
+        (Remove(1.0, "a"),),
+    ),
+    "one that waits to come back has no time to stop": Scenario(
+        Group(
+            {
+                "a": Leaf(ready=EVER, start_timeout=1.0, backoff=(4.0,)),
+                "b": Leaf(ready=EVER, start_timeout=3.0),
+            },
+            timeout=0.0,
+        )
+    ),
+    "one that was asked long ago has less time by a limit that comes late": Scenario(
+        Group(
+            {
+                "a": Leaf((Run(stop=3.0, on_cut="swallow", swallows=1.0),)),
+                "b": Leaf((Run(0.5, "fail"),)),
+            }
+        ),
+        (Cancel(2.0, within=0.25),),
+    ),
     "one that was abandoned is started again in the moment of the stop": Scenario(
         Group(
             {

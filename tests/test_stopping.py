@@ -139,6 +139,15 @@ async def test_a_group_does_not_get_ready_by_cutting_off_who_is_not(last_step: S
     assert playing.kinds("inner") == ["Started", "Failed"]
 
 
+async def test_one_that_waits_to_come_back_is_not_cut_off() -> None:
+    """A group without time that fails in the moment of a deadline ends its backoff, and that is all."""
+    late = FakePlayer(signals_ready=True, start_timeout=3)
+    flaky = FakePlayer(signals_ready=True, start_timeout=1, backoff=[60])
+    playing = await show(Conductor({"flaky": flaky, "late": late}, timeout=0), after=5)
+    assert playing.kinds("flaky")[-2:] == ["BackingOff", "Stopped"]
+    assert isinstance(await playing.end(), ConductorError)
+
+
 async def test_a_stop_after_the_end_leaves_nothing() -> None:
     """An entry point whose player has ended, and that is told to stop in the same moment, has no timer."""
     loop, ctx = asyncio.get_running_loop(), Context()

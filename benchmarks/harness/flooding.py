@@ -7,6 +7,7 @@ does not count. All lines have to be there.
 from __future__ import annotations
 
 import argparse
+import resource
 import shutil
 import subprocess
 import sys
@@ -51,9 +52,16 @@ def main(arrange: Arrange) -> None:
             lines = sum(LINE in line for line in file)
         if lines != size:
             raise AssertionError(f"{lines} of {size} lines came through")
-        report(size * (len(LINE) + 1) / seconds)
+        size_of_all = size * (len(LINE) + 1)
+        report(size_of_all / seconds, MB_per_cpu_second=size_of_all / 1e6 / _cpu_seconds())
     finally:
         shutil.rmtree(folder)
+
+
+def _cpu_seconds() -> float:
+    """What the program and all below it have used, its start included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _measure(command: Sequence[str], out: Path) -> float:

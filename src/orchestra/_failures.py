@@ -80,7 +80,11 @@ def verdict_of(life: Life) -> Exception | None:
         found.append(StopTimeoutError(left, left, left if over else ()))
     if len(found) < 2:
         return found[0] if found else None
-    return ConductorError(f"{life.path} failed", found, [life.path] * len(found))
+    together = Failures()
+    together.take(life)
+    if life.state is State.ABANDONED:
+        together.abandoned += left
+    return together.outcome(life.path, life.since)
 
 
 def join(path: str, name: str) -> str:

@@ -487,8 +487,10 @@ class Life:
         keeper.watch(now + grace, self)
 
     def has_begun(self) -> bool:
-        """Whether its task has taken the first step of a run."""
-        return self.state is not State.WAITING and _stack.has_begun(self.task)
+        """Whether its task has taken the first step of a run, and does not wait for the next."""
+        if self.state is State.WAITING or self.state is State.BACKING_OFF:
+            return False
+        return _stack.has_begun(self.task)
 
     def abandon(self) -> None:
         """Cutting it off did not end it: go on without it."""

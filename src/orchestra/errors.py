@@ -268,10 +268,14 @@ def _listing(names: Sequence[str], most: int = 10) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about a name that nobody has: the nearest that somebody has."""
+    names = sorted(known)
+    listed = f"There are: {_listing(names)}." if names else "There are none."
+    return did_you_mean(name, names) or listed
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The same, or nothing where none is near."""
     from difflib import get_close_matches  # needed on this path only, and not free to import
 
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"There are: {_listing(names)}." if names else "There are none."
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"Did you mean {close[0]!r}?" if close else ""

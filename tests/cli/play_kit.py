@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -49,6 +50,22 @@ def orchestra(folder: Path, *args: str, **env: str) -> Said:
 def unpadded(text: str) -> str:
     """Text without the spaces that only align it."""
     return re.sub("(?<=[^ \n]) +", " ", text)
+
+
+def on_a_terminal(folder: Path, *args: str, **env: str) -> "tuple[subprocess.Popen[bytes], int]":
+    """Run it on a terminal of its own; with our end of that."""
+    ours, theirs = pty.openpty()
+    # The first process of a session that opens a terminal is the one that hears of its end.
+    command = ["/bin/sh", "-c", 'exec "$@" <"$0" >"$0"', os.ttyname(theirs)]
+    process = subprocess.Popen(
+        [*command, sys.executable, "-m", "orchestra", *args],
+        cwd=folder,
+        env=environment(folder, **env),
+        stdin=theirs,  # so that it is open at any time
+        start_new_session=True,
+    )
+    os.close(theirs)
+    return process, ours
 
 
 class Play:
@@ -100,6 +117,14 @@ class Play:
     def send(self, signum: int) -> None:
         """Send it a signal, and no other process."""
         self._process.send_signal(signum)
+
+    def ended(self, within: float) -> bool:
+        """Whether it has ended, or does so in this time."""
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def stop_reading(self) -> None:
         """Close our end of its output, as a terminal does that is gone."""

@@ -240,7 +240,7 @@ async def work() -> None:
 
 def test_tracebacks_have_the_frames_of_the_user() -> None:
     """Frames of this library are left out, also of what an exception came from, and so are our notes."""
-    from orchestra import Conductor, run
+    from orchestra import CommandPlayer, Conductor, run
 
     async def player() -> None:
         try:
@@ -256,6 +256,9 @@ def test_tracebacks_have_the_frames_of_the_user() -> None:
     assert "KeyError: 'x'" in lines
     assert lines[-1] == "ValueError: y"
     assert trace_of(ValueError("never raised")) == ()
+    with pytest.raises(ConductorError) as caught:
+        run(Conductor({"p": CommandPlayer("no-such-command")}))
+    assert trace_of(caught.value.failures["p"]) == ()  # its text says it all
     assert trace_of(caught.value) == ()
     assert trace_of(StopTimeoutError(["a"])) == ()
 
@@ -340,11 +343,12 @@ def test_the_reasons() -> None:
     except ValueError as error:
         broken = error
     command = CommandFailedError("x", 3, lines=["one", "two"])
+    command.add_note("after 2 restarts")
     late = StopTimeoutError(["c"], {"c": "at app.py:3 in work\nat app.py:4"})
     failure = ConductorError("x", [command, broken, broken, late], ["g.a", "b", "b", ""])
     lines = list(reasons(failure, {"g.a": ["two"], "b": ["last"]}, 5.0))
     assert [(line.path, line.text) for line in lines] == [
-        ("g.a", "failed: CommandFailedError: x exited with code 3"),
+        ("g.a", "failed: CommandFailedError: x exited with code 3, after 2 restarts"),
         ("b", "failed: ValueError: y"),
         ("", "did not stop in time: c"),
     ]

@@ -2,13 +2,12 @@
 
 import json
 import os
-import pty
 import signal
 import sys
 from pathlib import Path
 
 import pytest
-from play_kit import Play, environment, orchestra
+from play_kit import Play, on_a_terminal, orchestra
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 PYTHON = sys.executable
@@ -86,6 +85,17 @@ def test_by_force(folder: Path) -> None:
         assert play.end(TERM) == 128 + TERM
         assert "the process ends with 143: the loop is blocked" in play.errors
         assert "in blocks: time.sleep(60)" in play.errors
+
+
+def test_a_third_signal(folder: Path) -> None:
+    """It ends the process, with 128 and the signal's number, whatever keeps it."""
+    with Play(folder, "shop:blocking", "--timeout", "40s") as play:
+        play.until("blocks")
+        # Each by itself, since two that come at once are one to the system.
+        while not play.ended(within=0.1):
+            play.send(INT)
+        assert play.end() == 128 + INT
+        assert "one signal more than it takes to cut everything off" in play.errors
 
 
 def test_usage(folder: Path) -> None:
@@ -183,14 +193,7 @@ def test_levels(folder: Path) -> None:
 def test_on_a_terminal(folder: Path) -> None:
     """There it has colours of its own accord, but for NO_COLOR."""
     for env, colored in [({}, True), ({"NO_COLOR": "1"}, False)]:
-        ours, theirs = pty.openpty()
-        pid = os.fork()
-        if not pid:
-            os.dup2(theirs, 1)
-            os.chdir(folder)
-            command = [PYTHON, "-m", "orchestra", "play", "shop:make()", "--no-control"]
-            os.execve(PYTHON, command, environment(folder, **env))
-        os.close(theirs)
+        process, ours = on_a_terminal(folder, "play", "shop:make()", "--no-control", **env)
         shown = b""
         try:
             while piece := os.read(ours, 65536):
@@ -198,9 +201,34 @@ def test_on_a_terminal(folder: Path) -> None:
         except OSError:
             pass  # its end is closed
         os.close(ours)
-        os.waitpid(pid, 0)
+        assert process.wait() == 0
         assert (b"\033[" in shown) is colored
         assert b"ended by itself" in shown
+
+
+def test_a_terminal_that_is_closed(folder: Path) -> None:
+    """It stops gracefully when its terminal goes, though nobody sees that any more."""
+    process, terminal = on_a_terminal(folder, "play", "shop", "--no-control")
+    shown = b""
+    while b" ready" not in shown.rpartition(b"shop")[2]:
+        shown += os.read(terminal, 65536)
+    os.close(terminal)
+    assert process.wait() == 0
+
+
+def test_code_that_sets_up_logging(folder: Path) -> None:
+    """A logging of the code's own stands, and what commands print still comes."""
+    (folder / "own.py").write_text(
+        "import logging.config, sys\nfrom orchestra import CommandPlayer, Conductor\n"
+        "logging.config.dictConfig({'version': 1, 'formatters': {'f': {'format': 'own %(message)s'}},\n"
+        "    'handlers': {'h': {'class': 'logging.StreamHandler', 'formatter': 'f'}},\n"
+        "    'root': {'handlers': ['h'], 'level': 'INFO'}})\n"
+        "conductor = Conductor({'web': CommandPlayer('echo hello')})\n"
+    )
+    found = orchestra(folder, "play", "own", "--no-control")
+    assert found.code == 0
+    assert "own hello\n" in found.err
+    assert "web ■ stopped" in found.out
 
 
 def test_a_reader_that_is_gone(folder: Path) -> None:

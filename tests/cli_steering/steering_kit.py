@@ -114,6 +114,6 @@ def listens(path: Path) -> bool:
         return asking.connect_ex(str(path)) == 0
 
 
-def shop(place: Place, name: str = "shop") -> Played:
+def shop(place: Place, name: str = "shop", *more: str) -> Played:
     """The program of these tests."""
-    return Played(place, sys.executable, str(PROGRAMS / "shop.py"), name)
+    return Played(place, sys.executable, str(PROGRAMS / "shop.py"), name, *more)

@@ -40,9 +40,9 @@ def test_commands(place):
 def test_errors_of_the_program(place):
     """An error in the answer is raised with its code and its text."""
     error = {"version": 1, "error": {"code": "refused", "message": "it is stopping"}}
-    with StubProgram(place, lambda *asked: (409, error)):
-        with pytest.raises(AnsweredError, match="^it is stopping$") as caught:
-            Client(place).players()
+    refusing = StubProgram(place, lambda *asked: (409, error))
+    with refusing, pytest.raises(AnsweredError, match=r"^it is stopping$") as caught:
+        Client(place).players()
     assert caught.value.code == "refused"
     assert isinstance(caught.value, OrchestraError)
 
@@ -64,10 +64,10 @@ def test_one_that_does_not_answer(place):
     with socket.socket(socket.AF_UNIX) as frozen:
         frozen.bind(str(place))
         frozen.listen()
-        with pytest.raises(UnreachableError, match="no answer in 0.05 seconds") as caught:
+        with pytest.raises(UnreachableError, match=r"no answer in 0\.05 seconds") as caught:
             Client(place, timeout=0.05).players()
         assert caught.value.code == "silent"
-        with pytest.raises(UnreachableError, match="no answer in 0.15 seconds"):
+        with pytest.raises(UnreachableError, match=r"no answer in 0\.15 seconds"):
             Client(place, timeout=0.05).command("stop", "web", timeout=0.1)
 
 
@@ -89,9 +89,9 @@ def test_one_that_does_not_answer(place):
 )
 def test_what_is_no_answer(place, answer):
     """Whoever else listens there, and however an answer breaks off: it is an error of ours."""
-    with StubProgram(place, lambda *asked: (200, answer)):
-        with pytest.raises(UnreachableError) as caught:
-            Client(place).players()
+    odd = StubProgram(place, lambda *asked: (200, answer))
+    with odd, pytest.raises(UnreachableError) as caught:
+        Client(place).players()
     assert caught.value.code in ("silent", "gone")
 
 
@@ -110,17 +110,18 @@ def test_streams_that_break_off(place):
     whole = b"b\r\ndata: {}\n\n\n\r\n"
     with StubProgram(place, lambda *asked: (200, head + whole + b"a\r\nbro")):
         assert len(list(Client(place).stream())) == 1
-    with StubProgram(place.with_name("2"), lambda *asked: (200, [b"data: nonsense\n\n"])):
-        with pytest.raises(UnreachableError):
-            list(Client(place.with_name("2")).stream())
+    other = place.with_name("2")
+    odd = StubProgram(other, lambda *asked: (200, [b"data: nonsense\n\n"]))
+    with odd, pytest.raises(UnreachableError):
+        list(Client(other).stream())
 
 
 def test_streams_that_are_refused(place):
     """A stream that is not given is the error that the program says."""
     error = {"error": {"code": "busy", "message": "too many"}}
-    with StubProgram(place, lambda *asked: (503, error)):
-        with pytest.raises(AnsweredError, match="too many"):
-            next(iter(Client(place).stream()))
+    busy = StubProgram(place, lambda *asked: (503, error))
+    with busy, pytest.raises(AnsweredError, match="too many"):
+        next(iter(Client(place).stream()))
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text())), st.integers(1, 9))

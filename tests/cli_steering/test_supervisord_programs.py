@@ -83,8 +83,9 @@ class Ten(Place):
 
     def end(self, name: str) -> None:
         """Have a program end as its command says."""
+        before = len(self.told(name, "ends"))
         (self.folder / f"{name}.end").touch()
-        self.wait_for(name, "ends", len(self.told(name, "ends")) + 1)
+        self.wait_for(name, "ends", before + 1)
 
     def state(self, path: str) -> str:
         return self.orchestra("status", path, "--json").data["players"][0]["state"]

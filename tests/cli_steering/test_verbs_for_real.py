@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from steering_kit import PATIENCE, Place, shop
+from steering_kit import PATIENCE, Place, Played, shop
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_watch(place, played):
         assert {row["path"] for row in changed["players"]} <= {"jobs", "jobs.mailer"}
         assert not changed["all"]
         watching.send_signal(signal.SIGINT)
-        out, err = watching.communicate(timeout=PATIENCE)
+        _, err = watching.communicate(timeout=PATIENCE)
         assert (watching.returncode, err) == (130, "")
     finally:
         watching.kill()
@@ -186,14 +186,15 @@ def test_logs_of_a_terminal(place, played):
 
 def test_follow(place, played):
     """`-f` goes on with what comes, of those that are meant."""
-    following = place.begin("logs", "-f", "-n", "0", "--json", "console")
+    place.orchestra("start", "console")
+    following = place.begin("logs", "-f", "-n", "1", "--json", "console")
     try:
-        # Whatever it has missed so far, it gets after this.
-        for _ in range(50):
-            place.orchestra("start", "console")
-            place.orchestra("stop", "console")
-            if following.stdout is not None and following.stdout.readline():
-                break
+        assert following.stdout is not None
+        kept = json.loads(following.stdout.readline())
+        place.orchestra("stop", "console", "web.0")
+        came = json.loads(following.stdout.readline())
+        assert came["id"] > kept["id"]
+        place.orchestra("start", "web.0")
         following.send_signal(signal.SIGINT)
         out, err = following.communicate(timeout=PATIENCE)
         assert (following.returncode, err) == (130, "")
@@ -395,3 +396,49 @@ def test_python_m(place):
     out = place.orchestra("--help").out
     assert all(f"\n  {verb} " in out for verb in ("play", "status", "logs", "completion"))
     assert sys.version_info >= (3, 11)
+
+
+def test_open_a_page(tmp_path):
+    """`open` prints where the page is, with its token, and has the browser open it."""
+    place = Place(tmp_path)
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > opened\n')
+    browser.chmod(0o700)
+    with shop(place, "shop", "page"):
+        assert place.orchestra("wait", "--timeout", "40").code == 0
+        said = place.orchestra("open", "--print", BROWSER=f"{browser} %s")
+        assert said.out.startswith("http://127.0.0.1:")
+        assert "#token=" in said.out
+        assert not (tmp_path / "opened").exists()
+        assert place.orchestra("open", BROWSER=f"{browser} %s").out == said.out
+        assert (tmp_path / "opened").read_text() == said.out
+
+
+def test_reload_of_a_file(tmp_path):
+    """`reload` prints what changed in the file that is played, and applies it, unless it is a dry run."""
+    place = Place(tmp_path)
+    file = tmp_path / "orchestra.toml"
+    file.write_text("[players.one]\ncommand = 'sleep 1000'\n")
+    with Played(place, sys.executable, "-m", "orchestra", "play"):
+        assert place.orchestra("wait", "--timeout", "40").code == 0
+        assert place.orchestra("reload").out == "nothing has changed\n"
+        with file.open("a") as more:
+            more.write("[players.two]\ncommand = 'sleep 1001'\n")
+        said = place.orchestra("reload", "--dry-run")
+        assert said.code == 0
+        assert "two" in said.lines[0]
+        assert said.lines[-1] == "nothing was applied: this was a dry run"
+        assert "two" not in states(place)
+        assert place.orchestra("reload").code == 0
+        assert place.orchestra("wait", "two", "--timeout", "40").code == 0
+        file.write_text("nonsense")
+        said = place.orchestra("reload")
+        assert (said.code, said.err.count("\n")) == (2, 1)
+        assert "two" in states(place)
+
+
+def test_demo(tmp_path):
+    """`demo` plays the demo, which can end by itself."""
+    said = Place(tmp_path).orchestra("demo", DEMO_SECONDS="1")
+    assert (said.code, said.err) == (0, "")
+    assert "Stopped in" in said.out

@@ -114,6 +114,7 @@ def test_by_factory(write: Write, tmp_path: Path) -> None:
         ("shop_thre", "there is no module 'shop_thre'. Did you mean 'shop_three'?"),
         ("shop_three:shp", "shop_three has no 'shp'. Did you mean 'shop'?"),
         ("shop_three:shop.x", "shop_three has no 'shop.x'."),
+        ("shop_three:zzz", "shop_three has no 'zzz'. Players in this module: shop_three:make(),"),
         ("shop_three.x:shop", "no module 'shop_three.x', because 'shop_three' is no package"),
         ("shop_three:make", "make in shop_three:make makes a Conductor: say shop_three:make()"),
         ("shop_three:nothing", "Players in this module: shop_three:make(), shop_three:other,"),

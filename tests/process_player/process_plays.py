@@ -5,12 +5,14 @@ import ctypes
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, NoReturn, Self
 
 from orchestra import (
@@ -120,6 +122,47 @@ async def floods(ctx: Context) -> None:
     ctx.ready()
     await asyncio.sleep(0.5)
     logger.warning("and then")
+
+
+async def sees_modules(ctx: Context) -> None:
+    ctx.ready(mailbox="mailbox" in sys.modules)
+    await ctx.wait()
+
+
+FLOOD = 30_000
+
+
+async def floods_and_ends() -> None:
+    logger = logging.getLogger("flood")
+    for number in range(FLOOD):
+        logger.warning("%d %s", number, "x" * 500)
+
+
+class BeatsAndEnds:
+    """Plays longer than its watchdog waits."""
+
+    watchdog = 3.0
+
+    async def play(self, ctx: Context) -> None:
+        for _ in range(40):
+            ctx.heartbeat()
+            await asyncio.sleep(0.1)
+
+
+class TellsPoison:
+    """Tells of something that is read well in its own process only."""
+
+    signals_ready = True
+
+    async def play(self, ctx: Context) -> None:
+        ctx.ready(odd=Poisoned(), sound=[1])
+        await ctx.wait()
+
+
+async def wants_memory() -> None:
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + 64 * 2**20,) * 2)
+    bytearray(2**30)
 
 
 def group(**terms: Any) -> Conductor:

@@ -142,6 +142,7 @@ async def test_each_death_is_told(how: str, words: str, exitcode: int, name: str
     assert isinstance(error, ProcessDiedError)
     assert words in str(error)
     assert f"process {error.pid} " in str(error)
+    assert "while it started" not in str(error)
     assert (error.exitcode, error.signal) == (exitcode, name)
 
 

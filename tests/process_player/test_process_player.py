@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from multiprocessing import forkserver
 from typing import Any
 
 import process_plays as plays
@@ -47,6 +48,18 @@ async def test_a_fork_server_can_make_the_process(fork_server: None) -> None:
         told = performance.status().find("group.it").details
         assert told["pid"] != os.getpid() != told["parent"]
         assert told["group"] is True
+
+
+async def test_a_fork_server_imports_once(
+    fork_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What processes need is there when they are forked, and so is what the program has named."""
+    forkserver._forkserver._stop()
+    monkeypatch.setattr(forkserver._forkserver, "_preload_modules", ["mailbox"])
+    player = ProcessPlayer(plays.sees_modules, start_method="forkserver")
+    async with shown(player) as performance:
+        assert performance.status().find("group.it").details["mailbox"]
+    assert forkserver._forkserver._preload_modules == ["mailbox", "orchestra.players._child"]
 
 
 @pytest.mark.parametrize("function", [plays.works, plays.thread, plays.ends])

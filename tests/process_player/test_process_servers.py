@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from process_kit import shown, until
+from process_served import app
 
 from orchestra import Conductor, ProcessPlayer, ServerPlayer, replicate
-from process_served import app
 
 pytestmark = pytest.mark.real_time
 

@@ -185,6 +185,7 @@ async def test_copies_are_scaled(uds: str) -> None:
         found = check(await tree.post("/api/players/copies/scale", count=3), "Done")
         assert found["finished"]
         assert (await tree.get("/api/players"))["players"][-1]["path"] == "copies.2"
+        check(await tree.post("/api/players/copies/scale", count=2.0), "Done")
         for body in ({}, {"count": -1}, {"count": 1.5}, {"count": True}, {"count": 10**9}):
             error(await tree.post("/api/players/copies/scale", **body), 400, "invalid")
 

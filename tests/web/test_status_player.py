@@ -1,6 +1,7 @@
 """A status player as a part of its tree: how it begins, what it keeps nobody from, and how it ends."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from importlib import util
@@ -131,7 +132,7 @@ async def test_where_no_socket_can_be_made(runtime: Path, caplog: pytest.LogCapt
         async with playing(Conductor({"status": StatusPlayer()})):
             pass
     assert isinstance(caught.value.failures["status"], PermissionError)
-    with pytest.raises(ConductorError, match="can't listen on unix:/nowhere/a.sock"):
+    with pytest.raises(ConductorError, match=r"can't listen on unix:/nowhere/a\.sock"):
         async with playing(Conductor({"status": StatusPlayer(port=0, uds="/nowhere/a.sock")})):
             pass
 
@@ -240,12 +241,12 @@ async def test_those_that_wait_for_it_are_not_waited_for(uds: str, terms: Any) -
 
 
 async def test_restarted_alone_it_waits_for_nobody(uds: str) -> None:
-    """A restart by hand is over at once, since no other is stopping."""
+    """A restart by hand is over at once, since no other is stopping; who had the token still has it."""
     async with served(uds, {"a": FakePlayer()}) as tree:
         first = tree.token
         await tree.performance.restart("status")
         assert tree.status.url is not None
-        assert first not in tree.status.url
+        assert tree.status.url.endswith(first)
         assert (await tree.get("/api/players/status"))["player"]["restarts"] == 1
 
 
@@ -268,10 +269,6 @@ async def test_a_request_in_flight_is_no_failure(
 
 async def test_it_can_be_cut_off(uds: str) -> None:
     """Cancelled, it lets go of everything at once."""
-    async with served(uds) as tree:
-        task = asyncio.ensure_future(StatusPlayer(uds=uds + "2").play(Context()))
-        with pytest.raises(OrchestraError):
-            await task
     ctx = Context()
     status = StatusPlayer(uds=uds, port=0)
     task = asyncio.ensure_future(Conductor({"status": status}).play(ctx))
@@ -287,12 +284,15 @@ async def test_it_can_be_cut_off(uds: str) -> None:
 # From outside
 
 
-async def test_a_tree_is_served_from_outside(uds: str) -> None:
+async def test_a_tree_is_served_from_outside(uds: str, caplog: pytest.LogCaptureFixture) -> None:
     """A tree that has no status player keeps its paths, and is seen and steered all the same."""
     status = StatusPlayer(uds=uds, port=0)
+    caplog.set_level(logging.INFO)
     async with playing(Conductor({"a": FakePlayer()})) as performance:
         async with status.serving(performance) as same:
             assert same is status
+            assert "served at http://127.0.0.1:" in caplog.text
+            assert "token" not in caplog.text
             assert status.url is not None
             async with unix_client(uds) as client:
                 found = (await client.get("/api/players")).json()

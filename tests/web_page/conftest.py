@@ -1,14 +1,14 @@
 """One browser for all tests of the page, and a new page for each."""
 
+import asyncio
 import logging
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
-
-playwright = pytest.importorskip("playwright.sync_api")
-from page_kit import SOON  # noqa: E402
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
+from page_kit import SOON
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -19,20 +19,33 @@ EXPECTED = ("Failed to load resource",)
 expect.set_options(timeout=SOON)
 
 
+@dataclass
+class Opened:
+    """A browser, and the loop that Playwright keeps in the main thread."""
+
+    browser: Browser
+    loop: asyncio.AbstractEventLoop
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def opened() -> Iterator[Opened]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: see scripts/system-packages")
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
+        loop = asyncio.get_running_loop()
+        # It is asleep between two calls, yet counts as running, and no other test could have its own.
+        asyncio._set_running_loop(None)
+        yield Opened(browser, loop)
+        asyncio._set_running_loop(loop)
         browser.close()
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(opened: Opened) -> Iterator[Page]:
     """A page; the test fails if it has complained, as of a script that it may not run."""
-    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    asyncio._set_running_loop(opened.loop)
+    context = opened.browser.new_context(viewport={"width": 1280, "height": 720})
     context.set_default_timeout(SOON)
     page = context.new_page()
     complaints: list[str] = []
@@ -40,6 +53,7 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("console", lambda message: complaints.append(message.text))
     yield page
     context.close()
+    asyncio._set_running_loop(None)
     assert [text for text in complaints if not text.startswith(EXPECTED)] == []
 
 

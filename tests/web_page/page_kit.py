@@ -108,7 +108,8 @@ class Wire:
     def __init__(self, url: str) -> None:
         self._to = urlsplit(url)
         self._playing = playing_in_thread(self)
-        self._connections: set[asyncio.Transport] = set()
+        self._connections: set[Any] = set()
+        self._handlers = 0
         self._silent = False
         self._port = 0
 
@@ -140,9 +141,8 @@ class Wire:
         self._do(self._listen())
 
     def lead_to(self, url: str) -> None:
-        """All is well again, and it leads to another program."""
+        """Who connects from now on gets to this program."""
         self._to = urlsplit(url)
-        self.mend()
 
     def silence(self) -> None:
         """It is open, and nothing comes."""
@@ -161,23 +161,29 @@ class Wire:
 
     async def _close(self) -> None:
         self._server.close()
-        for transport in list(self._connections):
-            transport.abort()
+        while self._handlers:
+            for transport in list(self._connections):
+                transport.abort()
+            await asyncio.sleep(0.01)
         await self._server.wait_closed()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert self._to.hostname is not None
-        far_reader, far_writer = await asyncio.open_connection(self._to.hostname, self._to.port)
-        ends: list[asyncio.Transport] = [writer.transport, far_writer.transport]  # type: ignore[list-item]
-        self._connections.update(ends)
+        self._handlers += 1
+        ends: list[Any] = [writer.transport]
         try:
+            far_reader, far_writer = await asyncio.open_connection(self._to.hostname, self._to.port)
+            ends.append(far_writer.transport)
+            self._connections.update(ends)
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._carry(reader, far_writer))
                 both.create_task(self._carry(far_reader, writer))
+        except OSError:
+            pass  # the program has gone
         finally:
-            self._connections.difference_update(ends)
             for end in ends:
                 end.abort()
+            self._connections.difference_update(ends)
+            self._handlers -= 1
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

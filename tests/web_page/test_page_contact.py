@@ -5,6 +5,8 @@ import re
 from page_kit import Actor, Program, Wire, row, state
 from playwright.sync_api import Page, expect
 
+from orchestra import Conductor
+
 
 def test_the_token_leaves_the_address_and_outlives_a_reload(page: Page) -> None:
     """The token is taken out of the address, and kept for a reload in this tab."""
@@ -84,10 +86,29 @@ def test_another_program_in_its_place_does_not_know_the_page(page: Page) -> None
         with Program({"api": Actor()}) as other:
             wire.cut()
             wire.lead_to(other.url)
+            wire.mend()
             expect(page.locator("#banner")).to_contain_text("each start makes a new one")
             page.goto(wire.url)
             expect(page.locator("#banner")).to_be_hidden()
             expect(state(page, "api")).to_have_text("●ready")
+
+
+def test_the_page_outlives_a_restart_of_its_server(page: Page) -> None:
+    """The status player has no stop here, since nobody could start it again; its restart is survived."""
+    api = Actor()
+    with Program({"web": Conductor({"api": api})}) as program, Wire(program.url) as wire:
+        page.goto(wire.url)
+        buttons = row(page, "status").get_by_role("button")
+        expect(buttons).to_have_text(["Restart"])
+        before = program.status.url
+        buttons.click()
+        expect(page.locator("#banner")).to_contain_text("Lost contact")
+        while program.status.url in (None, before):
+            page.wait_for_timeout(20)
+        wire.lead_to(program.url)
+        expect(page.locator("#banner")).to_be_hidden()
+        api.say("afterwards")
+        expect(page.locator(".line", has_text="afterwards")).to_be_visible()
 
 
 def colour(page: Page) -> str:

@@ -157,6 +157,9 @@ def test_a_small_screen_has_all_that_is_needed(page: Page) -> None:
             assert sticking_out(page) == []
         page.locator("#selected-actions").get_by_role("button", name="Retry now").click()
         expect(state(page, "jobs.bad")).to_have_text("●ready")
+        for width in (320, 601, 861, 961, 1101, 1241):
+            page.set_viewport_size({"width": width, "height": 600})
+            assert sticking_out(page) == [], width
 
 
 def sticking_out(page: Page) -> list[str]:
@@ -164,7 +167,7 @@ def sticking_out(page: Page) -> list[str]:
     return list(
         page.evaluate(
             """() => [document.documentElement, ...document.querySelectorAll("#grid, #view, .pane-head, .top")]
-                .filter((node) => node.scrollWidth > node.clientWidth || node.getBoundingClientRect().right > 400)
+                .filter((node) => node.scrollWidth > node.clientWidth || node.getBoundingClientRect().right > innerWidth)
                 .map((node) => `${node.id || node.className || node.tagName} ${node.scrollWidth}`)"""
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -50,6 +51,8 @@ def _staged(program: Program, sight: Sight, reach: Reach) -> tuple[Player, _Arou
 
         need_watchfiles("`watch`")
     player = program.load()
+    # The code may have set up a logging of its own, which by default turns off all others.
+    logging.getLogger("orchestra").disabled = False
     sight.expect(player)
     return player, _Around(program, player, sight, reach)
 

@@ -61,7 +61,7 @@ def _only(found: Sequence[Program], known: Sequence[Program], given: str | None)
     if not found:
         from ..errors import nearest
 
-        names = [one.name for one in known]
+        names = {one.name for one in known}
         raise Unknown(f"no program {given!r} plays. {nearest(str(given), names)}")
     which = ", ".join(f"{one}" for one in found)
     how = "NAME or a pid" if given is None else "a pid"

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 
-from orchestra import ConductorError, run
+from orchestra import ConductorError, StatusPlayer, run
 
 from .account import account_of
 from .desk import Desk
@@ -44,9 +44,10 @@ def play(settings: Settings, desk: Desk, rows: Rows, screen: Screen) -> int:
     screen.show_log("orchestra", *(["demo"] if visitors is None else []))
 
     ending, failure = Ending(), None
+    status = StatusPlayer(port=0, name="demo")
     try:
-        service = conductor_of(settings, desk, rows, visitors)
-        run(service, observers=[Welcome(settings, rows, screen), ending])
+        service = conductor_of(settings, desk, rows, status, visitors)
+        run(service, observers=[Welcome(settings, rows, screen, status), ending])
     except ConductorError as error:
         failure = error
 

@@ -12,6 +12,7 @@ from orchestra import (
     ExponentialBackoff,
     ProcessPlayer,
     ServerPlayer,
+    StatusPlayer,
     restarting,
 )
 
@@ -30,7 +31,11 @@ TICKING: Final = "import time\nwhile True: print(time.ctime(), flush=True); time
 
 
 def conductor_of(
-    settings: Settings, desk: Desk, rows: Rows, visitors: Visitors | None = None
+    settings: Settings,
+    desk: Desk,
+    rows: Rows,
+    status: StatusPlayer,
+    visitors: Visitors | None = None,
 ) -> Conductor:
     """All players of the service, put together.
 
@@ -55,6 +60,7 @@ def conductor_of(
             "web": ServerPlayer(api.app(), port=settings.port),
             "primes": ProcessPlayer(count_primes),
             "clock": CommandPlayer([sys.executable, "-c", TICKING]),
+            "status": status,
         },
         after={"web": ["jobs"]},
         timeout=5,

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from ..conductor import Conductor
-from ..errors import nearest
+from ..errors import did_you_mean, nearest
 from ..player import Player, as_player
 from .errors import LoadError, UserCodeError
 
@@ -180,7 +180,8 @@ def _attribute(module: ModuleType, dotted: str, target: Target) -> Any:
         except AttributeError:
             known = [one for one in dir(found) if not one.startswith("_")]
             what = f"{target.module or target.file} has no {dotted!r}"
-            raise LoadError(f"{what}. {nearest(name, known)}") from None
+            hint = did_you_mean(name, known) or _candidates(module, target)
+            raise LoadError(f"{what}. {hint}") from None
         except Exception as error:
             raise UserCodeError(error) from None
     return found

@@ -25,14 +25,32 @@ class _PermanentRemoteError(RemoteError, PermanentError):
 
 
 def portable(value: Any) -> Any:
-    """The value, if it can be sent and comes out again; what is shown for it otherwise."""
+    """What to send for a value: it comes out as itself if that is possible, or as what is shown for it."""
     if type(value) in _PLAIN:
         return value
     try:
-        pickle.loads(pickle.dumps(value))
+        data = pickle.dumps(value)
+        pickle.loads(data)
     except Exception:
         return shown(value)
-    return value
+    return _Sealed(data, shown(value))
+
+
+class _Sealed:
+    """A value on its way by itself, so that it takes nothing with it where it can't be read."""
+
+    def __init__(self, data: bytes, text: str) -> None:
+        self._data, self._text = data, text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (self._data, self._text)
+
+
+def _opened(data: bytes, text: str) -> Any:
+    try:
+        return pickle.loads(data)
+    except Exception:
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +160,12 @@ def _type_name(error: BaseException) -> str:
 
 
 def _full_name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{_as_here(kind.__module__)}.{kind.__qualname__}"
+
+
+def _as_here(text: str) -> str:
+    """The same with the name that the main module has here, and not there."""
+    return text.replace("__mp_main__", "__main__")
 
 
 def _message(error: BaseException) -> str:
@@ -163,7 +186,7 @@ def _traceback(error: BaseException, *, with_causes: bool) -> str:
         )
         # They come over by themselves.
         summary.__notes__ = None
-        return "".join(summary.format(chain=with_causes)).rstrip("\n")
+        return _as_here("".join(summary.format(chain=with_causes)).rstrip("\n"))
     except Exception:
         return ""
 

@@ -43,6 +43,10 @@ BEATS: Final = 50
 """How often, in the time of a watchdog, a heartbeat is passed on."""
 
 
+SENT_WITHIN: Final = 1.0
+"""Seconds that a parent is waited for that does not read."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What the parent tells its child to do."""
@@ -126,6 +130,8 @@ class Child:
             )
             signal.signal(signal.SIGTERM, lambda *_: root.on_terminate())
             self._line.send("begun")
+            # Or the parent takes a death in its first step for one of the start.
+            self._line.wait_until_sent(SENT_WITHIN)
             failure: BaseException | None = ran.play(root)
             root.tell()
             if failure is None and ran.ended_by is not None:

@@ -24,6 +24,8 @@ from ..errors import nearest
 StartMethod = Literal["spawn", "forkserver"]
 METHODS: Final = ("spawn", "forkserver")
 
+_OURS: Final = "orchestra.players._child"
+
 POLL_EVERY: Final = 0.01
 """Seconds between two looks at a process, where the system does not tell of its end."""
 
@@ -256,6 +258,7 @@ async def _spawn(fds: Sequence[int], data: bytes, on_exit: Any) -> ChildProcess:
 
 
 async def _fork(fds: Sequence[int], data: bytes, on_exit: Any) -> ChildProcess:
+    _preload()
     with ExitStack() as opened:
         status, alive = forkserver.connect_to_new_process(list(fds))
         opened.callback(os.close, status)
@@ -266,6 +269,13 @@ async def _fork(fds: Sequence[int], data: bytes, on_exit: Any) -> ChildProcess:
         process = Forked(pid, alive, on_exit, status)
         opened.pop_all()
     return process
+
+
+def _preload() -> None:
+    """Have the fork server import what each of its children would, if it does not run yet."""
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is None and _OURS not in server._preload_modules:
+        server.set_forkserver_preload([*server._preload_modules, _OURS])
 
 
 def _nobody_waits() -> None:

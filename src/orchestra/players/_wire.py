@@ -122,7 +122,7 @@ class Line:
         self._sock = sock
         self._frames = Frames()
         self._waiting: list[bytes] = []
-        self._out: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._out: queue.SimpleQueue[bytes | threading.Event | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="orchestra to parent", daemon=True)
         self._writer.start()
 
@@ -165,10 +165,19 @@ class Line:
 
     def _write(self) -> None:
         while (data := self._out.get()) is not None:
+            if isinstance(data, threading.Event):
+                data.set()
+                continue
             try:
                 self._sock.sendall(data)
             except OSError:
                 return  # whoever reads learns it too, and acts on it
+
+    def wait_until_sent(self, seconds: float) -> None:
+        """Wait until all has been sent so far, and no longer than this: the parent may be busy."""
+        sent = threading.Event()
+        self._out.put(sent)
+        sent.wait(seconds)
 
     def flush(self) -> None:
         """Wait until all has been sent; nothing can be sent after that."""

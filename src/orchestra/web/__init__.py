@@ -9,5 +9,23 @@
     control     start, stop, restart and scale by path: a result, or an error with a code
     console     all of it for one tree, as values that JSON has
 
-Nothing in here knows of a web framework, and nothing in it is needed to play.
+Nothing up to here knows of a web framework. What serves it does:
+
+    player      the status player; `company` tells it who else plays, `directory` where its socket lies
+    service     its sockets, its application, and its end
+    guarded     connections that are counted, known, and not waited for without end; `limits` are how many
+    door        who is let in; `site` is what is behind it
+    api         the routes; `asked` checks what comes in, `answers` is what goes out
+    stream      server-sent events; `pulse` finds what changes, once for all who follow
+    probed      what Kubernetes and Prometheus ask
+    pages       the page, which is in `static`
+    program     the program that is served; `usage` is its CPU and memory, `settings` those of its players
+    openapi     the description of all that, with its `schemas`
+
+And for those who look from another process:
+
+    client      asks the program that listens at a Unix socket; what the command line stands on
+    exchange    one request of HTTP, without a library
+
+Nothing in here is needed to play.
 """

@@ -141,6 +141,8 @@ def time_limit(value: Any) -> float | None:
 
 def count(value: Any) -> int:
     """A number of copies in a body."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # in JSON there is no difference
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_COPIES:
         raise ValueError(f"a whole number from 0 to {MOST_COPIES}, not {value!r}")
     return value

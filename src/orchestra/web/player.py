@@ -62,8 +62,8 @@ class StatusPlayer:
     - `file`: what is played, where that is a file, and `reloader`: an async function that is called
       with `dry_run`, reads that file again, and returns its `changes` and whether they were `applied`.
 
-    The Unix socket can be opened by its owner alone. Over TCP the API asks for a token, which is made
-    anew at each start and is part of `url`; what is asked by probes and by Prometheus is open.
+    The Unix socket can be opened by its owner alone. Over TCP the API asks for a token, which each
+    `StatusPlayer` makes for itself and is part of `url`; what is asked by probes and by Prometheus is open.
 
     It is the last to stop, and shows how the others do. It does not hold them up: it never uses up the
     time to stop, and when all others have ended by themselves, it ends too.
@@ -110,6 +110,8 @@ class StatusPlayer:
         self._console = Console() if console is None else console
         self._file = None if file is None else os.fspath(file)
         self._reloader = reloader
+        # One for all its starts: a page that is open finds it again after a restart.
+        self._token = secrets.token_urlsafe(32)  # 256 bits
         self._url: str | None = None
 
     def __repr__(self) -> str:
@@ -153,6 +155,7 @@ class StatusPlayer:
                 ...
         """
         async with self._served(performance, None, lambda: END_WITHIN) as service:
+            log.info("the status is served at %s", " and ".join(service.addresses))
             watching = asyncio.create_task(service.wait(), name="watches the status page")
             watching.add_done_callback(_tell_of_failure)
             try:
@@ -167,7 +170,7 @@ class StatusPlayer:
         from .door import Rules
         from .service import Service
 
-        token = secrets.token_urlsafe(32)  # 256 bits
+        token = self._token
         with self._console.opened(performance, own=own) as console:
             program = Program(console, self._name, self._file, self._read_only, self._reloader)
             service = Service(program, Rules(token, self._hosts, self._read_only), LIMITS)
@@ -176,7 +179,6 @@ class StatusPlayer:
                 if service.tcp is not None:
                     program.url = self._url = f"{service.tcp}/#token={token}"
                 await service.open()
-                log.info("the status is served at %s", " and ".join(service.addresses))
                 yield service
             finally:
                 self._url = None

@@ -59,7 +59,7 @@ class Program:
 
     def about(self, *, with_url: bool) -> dict[str, Any]:
         """What there is to know of it beside its players."""
-        cpu, memory = self.usage.of(os.getpid())
+        cpu, memory = self.usage.of_process(os.getpid())
         return {
             "name": self.name,
             "pid": os.getpid(),

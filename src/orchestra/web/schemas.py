@@ -77,6 +77,8 @@ _PLAYER: Final = _object(
         "next_restart_in": _or_null("number", "Seconds until its next run, while it backs off"),
         "error": _or_null("string", "Its last failure"),
         "details": {**ANY, "description": "What it has told when it got ready"},
+        "waits_for": _list(TEXT, "Those that it waits for before it starts"),
+        "copies": _or_null("integer", "How many copies it is, if it can be scaled"),
         "last_line": _or_null("string", "What was logged last by it or about it"),
         "cpu": _or_null("number", "The share of one core, for processes and commands"),
         "memory": _or_null("integer", "Bytes, for processes and commands"),

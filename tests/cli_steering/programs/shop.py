@@ -1,4 +1,4 @@
-"""A program to be seen and steered: `shop.py NAME`."""
+"""A program to be seen and steered: `shop.py NAME [page]`."""
 
 import asyncio
 import logging
@@ -60,7 +60,7 @@ async def fails(ctx):
     raise ValueError("no luck")
 
 
-def conductor(name):
+def conductor(name, port=None):
     return Conductor(
         {
             "jobs": Conductor({"mailer": mailer, "slow": slow, "once": once}),
@@ -68,7 +68,7 @@ def conductor(name):
             "console": console,
             "late": Late(),
             "moody": restarting(moody, ConstantBackoff(0.05)),
-            "status": StatusPlayer(name=name),
+            "status": StatusPlayer(name=name, port=port),
         },
         idle={"console", "late", "moody"},
         stop_when="never",
@@ -77,4 +77,4 @@ def conductor(name):
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-    run(conductor(sys.argv[1]))
+    run(conductor(sys.argv[1], 0 if "page" in sys.argv else None))

@@ -111,8 +111,9 @@ class Display(logging.Handler):
         # The terminal is closed, or who reads has ended. Nor may what is left in the buffer raise.
         stream, self._stream = self._stream, _Nowhere()
         try:
+            fd: int = stream.fileno()  # type: ignore[attr-defined]
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]
+            os.dup2(nowhere, fd)
             os.close(nowhere)
         except (OSError, ValueError, AttributeError):
             pass

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ..._duration import duration
 from ...errors import CommandFailedError, ConductorError, StopTimeoutError
@@ -89,7 +90,7 @@ def reasons(
 def _reason(path: str, error: BaseException, lines: Sequence[str], at: float) -> Line:
     if isinstance(error, StopTimeoutError):
         return _late(error, at)
-    text = f"failed: {in_words(error)}"
+    text = f"failed: {in_words(error)}{_restarts_in_words(error)}"
     more = list(trace_of(error))
     if isinstance(error, CommandFailedError):
         lines = error.lines[-len(lines) :] if lines else error.lines
@@ -99,6 +100,15 @@ def _reason(path: str, error: BaseException, lines: Sequence[str], at: float) ->
     if more:
         values["details"] = "\n".join(more)
     return Line(at, path, "failed", text, tuple(more), values)
+
+
+def _restarts_in_words(error: BaseException) -> str:
+    """What a note says of restarts that did not mend it."""
+    notes = getattr(error, "__notes__", ())
+    return next((f", {note}" for note in notes if _AFTER_RESTARTS(note)), "")
+
+
+_AFTER_RESTARTS: Final = re.compile(r"after \d+ restarts?").fullmatch
 
 
 def _late(error: StopTimeoutError, at: float) -> Line:

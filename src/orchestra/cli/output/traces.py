@@ -31,9 +31,7 @@ def trace_of(error: BaseException) -> tuple[str, ...]:
 
 
 def _strip(found: traceback.TracebackException) -> None:
-    own = [frame for frame in found.stack if not frame.filename.startswith(_OURS)]
-    if own:
-        found.stack[:] = own
+    found.stack[:] = [one for one in found.stack if not one.filename.startswith(_OURS)]
     # Which player it was is said around it.
     notes = getattr(found, "__notes__", None) or []
     kept = [note for note in notes if not note.startswith(("raised by player ", "after "))]

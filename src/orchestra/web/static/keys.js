@@ -44,7 +44,7 @@ function act(page, event) {
 function command(page, key) {
   const row = page.tree.rows.get(page.grid.selected);
   if (!row) return false;
-  const names = commandsFor(row).map(([name]) => name);
+  const names = commandsFor(row, page.tree.shows(row)).map(([name]) => name);
   const wanted = { r: ["restart", "start"], s: ["stop"] }[key] ?? [];
   const copies = page.tree.isCopies(row) ? { "+": "more", "-": "fewer" }[key] : undefined;
   const name = copies ?? wanted.find((one) => names.includes(one));

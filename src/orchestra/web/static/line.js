@@ -28,7 +28,7 @@ export class Line {
   }
 
   make(line, around) {
-    const ours = line.source === "orchestra" || line.source.startsWith("orchestra.");
+    const ours = isOurs(line);
     this.node = element("div", `line ${toneOf(line.level)}${ours ? " ours" : ""}`);
     const time = element("time", "at", timeOfDay(line.time));
     time.title = `${fullTime(line.time)} · ${line.level} · ${line.source}`;
@@ -43,6 +43,12 @@ export class Line {
     const hidden = words !== "" && !this.lower.includes(words);
     if (hidden !== this.node.hidden) this.node.hidden = hidden;
   }
+}
+
+/** Whether Orchestra tells of the player; what a command prints comes by way of the same loggers. */
+function isOurs({ source, path, text }) {
+  const logger = source === "orchestra" || source.startsWith("orchestra.");
+  return logger && text.startsWith(`${path || "conductor"}: `);
 }
 
 function toneOf(level) {

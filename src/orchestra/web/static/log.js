@@ -52,10 +52,15 @@ export class LogView {
     this.failed = false;
     this.coming = [];
     this.clear();
-    this.tell("loading");
+    this.tell("");
     const runs = this.previous ? "both" : "current";
     this.feed = new Feed(this.path, ["lines", { runs, limit: 1_000 }], {
-      first: ({ lines }) => this.take(lines),
+      first: ({ lines }) => {
+        this.list.classList.add("loaded");
+        this.coming = lines;
+        this.append(); // paused or not
+        this.sayState();
+      },
       entries: (entries, missed) => this.take([...(missed ? [GAP] : []), ...entries.map(lineOf).filter(Boolean)]),
       failed: (error) => {
         this.failed = true;

@@ -30,6 +30,7 @@ class Page {
     this.outline = new Outline(this.tree);
     this.banner = new Banner();
     this.program = null;
+    this.inContact = false;
     this.refused = null;
     this.header = new Header(this.clock, { filter: (text) => this.setFilter(text) });
     this.pane = new Pane(this.tree, { command: (name, row) => this.command(name, row) });
@@ -73,9 +74,9 @@ class Page {
   }
 
   hear() {
-    const isBack = this.clock.stopped || this.program === null;
     this.clock.sign();
-    if (!isBack) return;
+    if (this.inContact) return;
+    this.inContact = true;
     document.body.classList.remove("lost");
     this.banner.hide();
     this.header.showContact(false);
@@ -84,6 +85,7 @@ class Page {
   }
 
   lose() {
+    this.inContact = false;
     this.clock.stop();
     document.body.classList.add("lost");
     this.header.showContact(true);
@@ -156,8 +158,8 @@ class Page {
 
   askToStopAll() {
     if (!this.mayAct) return;
-    const players = [...this.tree.rows.values()].filter((row) => !this.tree.isGroup(row));
-    askToStopAll(this.program?.name ?? "this program", players.length);
+    const playing = [...this.tree.rows.values()].filter((row) => !this.tree.isGroup(row) && row.startedAt !== null);
+    askToStopAll(this.program?.name ?? "this program", playing.length);
   }
 }
 

@@ -53,6 +53,7 @@ export class Pane {
   }
 
   show(name) {
+    clearTimeout(this.timer);
     this.tab = name;
     for (const one of NAMES) {
       const tab = byId(`tab-${one}`);
@@ -63,18 +64,15 @@ export class Pane {
     this.view?.close();
     byId("view").replaceChildren();
     byId("pane-tools").replaceChildren();
+    const whose = this.path ?? "all players";
     this.view = new VIEWS[name]({
       path: this.path ?? "",
       row: this.tree.rows.get(this.path ?? ""),
       node: byId("view"),
       tools: byId("pane-tools"),
       kept: this.kept,
-      tell: (text) => this.about.show(text ? `${this.name()} · ${text}` : this.name()),
+      tell: (text) => this.about.show(text ? `${whose} · ${text}` : whose),
     });
-  }
-
-  name() {
-    return this.path ?? "all players";
   }
 
   /** The program is back: ask again for what could not be had. */

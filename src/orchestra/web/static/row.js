@@ -75,7 +75,7 @@ export class RowView {
     this.cells.restarts.show(String(sum.restarts), sum.restarts ? "restarts some" : "restarts");
     this.cells.cpu.show(sum.cpu === null ? "—" : percent(sum.cpu));
     this.cells.memory.show(sum.memory === null ? "—" : bytes(sum.memory));
-    const [last, title] = lastOf(row);
+    const [last, title] = lastOf(row, group);
     this.cells.last.show(last, "last", title);
     this.buttons.show(row, tree, busy);
     this.tick(row, now);
@@ -109,10 +109,13 @@ function countOf(tree, row, group, sum) {
   return sum.up === sum.of ? `×${row.copies}` : `×${row.copies}, ${sum.up} up`;
 }
 
-/** The last line, or what says more: why it fails, what it has told of itself when it got ready. */
-function lastOf(row) {
+/** The last line, or what says more: why it fails, what it has told of itself when it got ready.
+ *
+ * Of a group there is nothing that its own row does not say already.
+ */
+function lastOf(row, group) {
   const details = plainPairs(row.details ?? {});
-  const text = (isFailing(row) && row.error) || row.last_line || details;
+  const text = (isFailing(row) && row.error) || (group ? details : row.last_line || details);
   return [text, details && details !== text ? `${text}\n${details}` : text];
 }
 
@@ -130,7 +133,7 @@ export function makeButtons() {
   }
 
   function show(row, tree, busy) {
-    const found = commandsFor(row);
+    const found = commandsFor(row, tree.shows(row));
     const wanted = found.map(([name]) => name).join() + found.map(([, label]) => label).join();
     if (wanted !== seen.commands) {
       seen.commands = wanted;

@@ -50,8 +50,16 @@ function siblings(row) {
   return row.waits_for.map(inGroup).join(", ");
 }
 
-/** What can be done with a player: a command and its label each. */
-export function commandsFor(row) {
+/** What can be done with a player: a command and its label each.
+ *
+ * Of one that `shows` this page, all but a stop: there would be nobody left here to start it again.
+ */
+export function commandsFor(row, shows = false) {
+  const all = possible(row);
+  return shows ? all.filter(([name]) => name !== "stop") : all;
+}
+
+function possible(row) {
   switch (row.state) {
     case "ready":
     case "degraded":

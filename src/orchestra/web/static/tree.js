@@ -74,7 +74,7 @@ export class Tree {
     const row = this.rows.get(path);
     const sum = {
       up: 0, of: 0, restarts: row.restarts, cpu: row.cpu ?? null, memory: row.memory ?? null,
-      failing: isFailing(row),
+      failing: isFailing(row), shows: row.kind === "status",
     };
     if (!this.isGroup(row)) {
       sum.up = isUp(row) ? 1 : 0;
@@ -86,11 +86,17 @@ export class Tree {
       sum.of += part.of;
       sum.restarts += part.restarts;
       sum.failing ||= part.failing;
+      sum.shows ||= part.shows;
       if (part.cpu !== null) sum.cpu = (sum.cpu ?? 0) + part.cpu;
       if (part.memory !== null) sum.memory = (sum.memory ?? 0) + part.memory;
     }
     this.sums.set(path, sum);
     return sum;
+  }
+
+  /** Whether it is the player that shows this page, or a group around it. */
+  shows(row) {
+    return this.sums.get(row.path)?.shows ?? false;
   }
 
   kindOf(row) {

@@ -1,0 +1,6 @@
+"""the live page, all players change ten times a second, and it is scrolled all the time."""
+
+from harness.page import main
+
+if __name__ == "__main__":
+    main(rate=10, scrolls=True)

@@ -1,0 +1,36 @@
+"""How a program is called, and what it tells of itself."""
+
+from importlib import metadata
+
+import pytest
+
+from orchestra.web import program
+from orchestra.web.program import name_of_program, version
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["/srv/shop.py"], "shop"),
+        (["/usr/bin/shop", "--fast"], "shop"),
+        (["/srv/shop/__main__.py"], "shop"),
+        (["-c"], "python"),
+        ([""], "python"),
+        ([], "python"),
+        (["__main__.py"], "python"),
+    ],
+)
+def test_the_name_of_a_program(argv: list[str], name: str) -> None:
+    """It is that of its file, or of the package that was started."""
+    assert name_of_program(argv) == name
+
+
+def test_a_library_that_was_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Used from a folder, it knows no version."""
+    assert version()[0].isdigit()
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(program.metadata, "version", missing)
+    assert version() == "unknown"
