@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import time
 
-from harness.load import REQUEST
 from harness.report import report
-from harness.serving import served
-from programs.serving import BODY, HOST
+from harness.serving import idle_client, served
 
 
 def main(how: str, library: str) -> None:
@@ -19,7 +16,7 @@ def main(how: str, library: str) -> None:
     size = parser.parse_args().size
     __import__(library)
     with served(how, library) as program:
-        clients = [_idle_client(program.port) for _ in range(size)]
+        clients = [idle_client(program.port) for _ in range(size)]
         start = time.perf_counter()
         program.process.terminate()
         program.process.wait()
@@ -29,13 +26,3 @@ def main(how: str, library: str) -> None:
                 raise AssertionError("a client got more than its answer")
             client.close()
     report(seconds)
-
-
-def _idle_client(port: int) -> socket.socket:
-    """A connection that has had an answer, and is kept."""
-    sock = socket.create_connection((HOST, port), timeout=10)
-    sock.sendall(REQUEST)
-    got = b""
-    while not got.endswith(BODY):
-        got += sock.recv(4096)
-    return sock

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.load import requests_a_second
+from harness.load import REQUEST, requests_a_second
 from harness.report import report
-from programs.serving import HOST
+from programs.serving import BODY, HOST
 
 START_WITHIN = 20.0
 END_WITHIN = 5.0
@@ -87,16 +87,33 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    """Until the program accepts connections."""
+    """Until the program answers: it may listen before anybody serves."""
     deadline = time.monotonic() + START_WITHIN
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            socket.create_connection((HOST, port), timeout=1).close()
+            idle_client(port).close()
         except OSError:
             time.sleep(0.01)
         else:
             return
     raise AssertionError(f"{process.args} does not serve")
+
+
+def idle_client(port: int) -> socket.socket:
+    """A connection that has had an answer, and is kept."""
+    sock = socket.create_connection((HOST, port), timeout=START_WITHIN)
+    try:
+        sock.sendall(REQUEST)
+        got = b""
+        while not got.endswith(BODY):
+            more = sock.recv(4096)
+            if not more:
+                raise ConnectionError("the connection was closed before the answer")
+            got += more
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def _cpu_seconds(pid: int) -> float:

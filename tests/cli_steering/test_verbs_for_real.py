@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +48,18 @@ def test_status(place, played):
     assert mailer.endswith("mailer takes its place")
     assert "\033" not in said.out
     assert len({row.index(" s  ") > 0 for row in rows if " s  " in row}) == 1
+
+
+def test_poor_terminals(place, played):
+    """Where there are no such signs, the words are enough; where nobody reads on, it ends silently."""
+    said = place.orchestra("status", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    assert said.code == 0
+    assert said.lines[0].endswith(": ? ready")
+    piped = f"{sys.executable} -m orchestra logs --json | head -n 1"
+    done = subprocess.run(
+        ["sh", "-c", piped], env=place.env, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
 def test_status_of_some(place, played):
@@ -442,3 +455,43 @@ def test_demo(tmp_path):
     said = Place(tmp_path).orchestra("demo", DEMO_SECONDS="1")
     assert (said.code, said.err) == (0, "")
     assert "Stopped in" in said.out
+
+
+def test_completion_of_programs(place, played, tmp_path):
+    """The names of programs are completed; where nobody plays, nothing is, and nothing goes wrong."""
+    words = {"COMP_WORDS": "orchestra status -p sh", "COMP_CWORD": "3"}
+    said = place.orchestra(_ORCHESTRA_COMPLETE="bash_complete", **words)
+    assert said.out == "plain,shop\n"
+    for asked in (words, {"COMP_WORDS": "orchestra stop j", "COMP_CWORD": "2"}):
+        said = Place(tmp_path).orchestra(_ORCHESTRA_COMPLETE="bash_complete", **asked)
+        assert (said.out.strip(), said.err) == ("", "")
+    tmp_path.joinpath("orchestra").mkdir(mode=0o755)
+    said = Place(tmp_path).orchestra(_ORCHESTRA_COMPLETE="bash_complete", **words)
+    assert said.out.strip() == ""
+
+
+def test_a_folder_that_others_can_write_to(tmp_path):
+    """Sockets in a folder that is not the user's alone are not trusted."""
+    place = Place(tmp_path)
+    tmp_path.joinpath("orchestra").mkdir(mode=0o755)
+    said = place.orchestra("status")
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "mode 0700" in said.err
+
+
+def test_a_program_that_ends_meanwhile(tmp_path):
+    """What was waited for can't come any more when the program has ended; being stopped has come."""
+    place = Place(tmp_path)
+    with shop(place):
+        assert place.orchestra("wait", "--timeout", "40").code == 0
+        waiting = [
+            place.begin("wait", "late", "--for", goal, "--timeout", "40")
+            for goal in ("ready", "stopped")
+        ]
+        place.orchestra("start", "late", "--no-wait")
+        assert place.orchestra("stop").code == 0
+        said = [each.communicate(timeout=PATIENCE) for each in waiting]
+    # One that had not looked before the end found nobody.
+    assert waiting[0].returncode in (3, 4)
+    assert said[0][0] == ""
+    assert waiting[1].returncode in (0, 4)

@@ -129,6 +129,7 @@ async def test_there_is_an_end_to_connections(uds: str, limits: Any) -> None:
         await asyncio.sleep(0.05)
         reader, writer = await tree.connect()
         answer = await reader.read()
+        writer.write(REQUEST)  # nobody takes it any more
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"too many connections" in answer
         await close(writer)

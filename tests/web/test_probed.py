@@ -8,10 +8,20 @@ import httpx
 import prometheus_client
 import pytest
 
-from orchestra import Conductor, Context, Performance, StatusPlayer, restarting
+from orchestra import (
+    Conductor,
+    Context,
+    Event,
+    Performance,
+    PlayerStatus,
+    Started,
+    StatusPlayer,
+    restarting,
+)
 from orchestra.observers.prometheus import PrometheusObserver
+from orchestra.status import State
 from orchestra.testing import FakePlayer, fails, plays, slow_stop
-from orchestra.web.probed import has_been_ready
+from orchestra.web.probed import has_been_ready, tell_so_far
 from served import served
 
 pytestmark = pytest.mark.real_time
@@ -114,6 +124,14 @@ async def test_metrics_without_the_library(uds: str, monkeypatch: pytest.MonkeyP
         answer = await tree.unix.get("/metrics")
         assert (answer.status_code, answer.json()["error"]["code"]) == (501, "missing")
         assert "orchestra-players[prometheus]" in answer.json()["error"]["message"]
+
+
+async def test_what_came_before_is_told_as_far_as_it_is_known() -> None:
+    """A run that is not ready counts as one that goes on, with the restarts before it."""
+    events: list[Event] = []
+    starting = PlayerStatus("a", "a", "thread", State.STARTING, False, 5.0, uptime=1.0, restarts=1)
+    tell_so_far(events.append, starting)
+    assert events == [Started("a", 5.0, 0), Started("a", 5.0, 1)]
 
 
 async def test_a_tree_over_a_bare_context() -> None:

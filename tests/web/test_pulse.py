@@ -115,6 +115,20 @@ async def test_news_wake_without_a_change() -> None:
         assert pulse.beat == 0
 
 
+async def test_who_follows_may_be_cancelled() -> None:
+    """Whoever waits for the others' future, and is cancelled, takes nothing from them."""
+    tree = Tree()
+    tree.set("a")
+    with pulse_of(tree) as pulse:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pulse.woken, 0.01)
+        beat = pulse.beat
+        tree.set("a", state="failed")
+        while pulse.beat == beat:
+            await asyncio.sleep(0.1)
+        assert not pulse.woken.done()
+
+
 async def test_it_rests_when_nobody_follows() -> None:
     """With the last who follows it looks no more, and looks at once for the next."""
     tree = Tree()

@@ -313,6 +313,18 @@ async def test_a_tree_that_is_over_is_not_ready(uds: str) -> None:
             assert (await client.get("/startupz")).status_code == 200
 
 
+async def test_a_server_that_ends_by_itself(uds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is a failure of the player too."""
+    from orchestra.web.guarded import GuardedAdapter
+
+    async def end(self: GuardedAdapter) -> None: ...
+
+    monkeypatch.setattr(GuardedAdapter, "wait", end)
+    with pytest.raises(ConductorError, match="uvicorn ended by itself"):
+        async with playing(Conductor({"status": StatusPlayer(uds=uds)})):
+            await asyncio.sleep(10)
+
+
 async def test_a_server_that_fails_is_told(
     uds: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -73,6 +73,21 @@ def test_from_one_look_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.of_process(5) == (None, 7)
 
 
+def test_all_sessions_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many players are processes, the system is asked once for all of them."""
+    asked: list[int] = []
+
+    def measure(pid: int) -> Measured:
+        asked.append(pid)
+        return Measured(pid, 1, 1.0, pid)
+
+    monkeypatch.setattr(usage, "measure", measure)
+    monkeypatch.setattr(usage.os, "listdir", lambda path: ["5", "6", "self"])
+    found = Usage()
+    assert (found.of_session(5), found.of_session(6)) == ((None, 5), (None, 6))
+    assert asked == [5, 6]
+
+
 def row(kind: str, uptime: float | None, **details: Any) -> dict[str, Any]:
     return {"kind": kind, "uptime": uptime, "details": details}
 

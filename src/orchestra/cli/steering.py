@@ -23,7 +23,7 @@ from .programs import find, until_gone
 _DONE = {"start": "started", "stop": "stopped", "restart": "restarted", "scale": "scaled"}
 
 _whether_to_wait = click.option(
-    "--wait/--no-wait", default=True, help="Wait until it is done, which is how it is by itself."
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until it is done."
 )
 
 

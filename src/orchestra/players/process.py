@@ -106,7 +106,7 @@ class ProcessPlayer:
 async def play_in_process(ctx: Context, player: Any, sockets: Any) -> None:
     """Play a player that borrows sockets in a new process; raises as `ProcessPlayer.play` does."""
     run = ProcessRun(ctx, None)
-    await run.start("spawn", lambda luggage: _packed(luggage, player, sockets, None))
+    await run.start(check_method("spawn"), lambda luggage: _packed(luggage, player, sockets, None))
     await run.play()
 
 

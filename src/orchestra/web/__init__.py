@@ -5,6 +5,7 @@
     entries     a line, an event
     handler     what takes the records of the standard logging
     recorder    what has happened and what was logged, by player, with numbers to resume from
+    reasons     whom a player waits for, and how many copies it is
     where       where each task and thread of a player is right now
     control     start, stop, restart and scale by path: a result, or an error with a code
     console     all of it for one tree, as values that JSON has
@@ -22,10 +23,5 @@ Nothing up to here knows of a web framework. What serves it does:
     program     the program that is served; `usage` is its CPU and memory, `settings` those of its players
     openapi     the description of all that, with its `schemas`
 
-And for those who look from another process:
-
-    client      asks the program that listens at a Unix socket; what the command line stands on
-    exchange    one request of HTTP, without a library
-
-Nothing in here is needed to play.
+and `client`, over `exchange`, is what the command line asks it with.
 """

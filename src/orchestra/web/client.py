@@ -12,7 +12,7 @@ from .exchange import BadAnswer, Exchange, quoted
 PATIENCE: Final = 10.0
 """Seconds that a program has for an answer that needs no waiting for players."""
 SIGNS_OF_LIFE: Final = 30.0
-"""Seconds without a sign of life after which a stream is given up; they come every ten."""
+"""Seconds without a sign of life after which a stream is given up; they come every two."""
 
 
 class ClientError(OrchestraError):

@@ -62,7 +62,6 @@ class Control:
         self._performance = performance
         self._own = own
         self._begun: set[asyncio.Task[None]] = set()
-        self._closed = False
 
     async def start(self, path: str, *, wait: bool = True, timeout: float | None = None) -> Done:
         """Start a player that does not play; done when it is ready."""
@@ -123,7 +122,7 @@ class Control:
                 raise CommandError("late", f"{command} {path!r} goes on, after {timeout:g} seconds")
         else:
             await asyncio.sleep(0)  # what is refused is refused in its first step
-        if task.cancelled() and self._closed:
+        if task.cancelled():
             raise CommandError("late", f"{command} {path!r} goes on, and nobody here waits for it")
         if task.done():
             _raise_failure(task)
@@ -145,7 +144,6 @@ class Control:
 
         Whoever waits for it here is told that it is late.
         """
-        self._closed = True
         begun = list(self._begun)
         for task in begun:
             task.cancel()
@@ -153,8 +151,6 @@ class Control:
 
 
 def _raise_failure(task: asyncio.Task[None]) -> None:
-    if task.cancelled():
-        raise CommandError("failed", "it was cancelled")
     error = task.exception()
     if error is None:
         return

@@ -86,8 +86,6 @@ def _guarded(
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
-            if self.transport.is_closing():
-                return  # turned away
             super().data_received(data)
             cycle = self.cycle
             # Of a request that has been answered nothing more can come: it is of the next.

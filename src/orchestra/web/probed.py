@@ -78,7 +78,7 @@ class Metrics:
         self._own = prometheus_client.CollectorRegistry()
         observer = PrometheusObserver(self._own)
         for player in performance.status().walk():
-            _tell_so_far(observer, player)
+            tell_so_far(observer, player)
         self.close = performance.subscribe(observer)
 
     def text(self) -> tuple[bytes, str]:
@@ -90,7 +90,7 @@ class Metrics:
         return theirs + own, library.CONTENT_TYPE_LATEST
 
 
-def _tell_so_far(observer: Any, player: PlayerStatus) -> None:
+def tell_so_far(observer: Any, player: PlayerStatus) -> None:
     """What an observer would have heard of a player, as far as it can be told now."""
     if player.uptime is None:
         return

@@ -56,8 +56,8 @@ class Service:
 
     async def wait(self) -> None:
         """Until the server fails, which it should not; raises why."""
-        if self._adapter is not None:
-            await self._adapter.wait()
+        assert self._adapter is not None, "it is open"
+        await self._adapter.wait()
         raise OrchestraError("uvicorn ended by itself")
 
     async def close(self, timeout: float) -> None:

@@ -48,6 +48,7 @@ class Page {
     listenToKeys(this);
     addEventListener("hashchange", () => takeToken() && this.connect());
     addEventListener("online", () => this.stream?.retry());
+    document.addEventListener("visibilitychange", () => this.lookAtProgram());
     setInterval(() => this.tick(), 1_000);
     setInterval(() => this.lookAtProgram(), PROGRAM_EVERY);
   }
@@ -98,7 +99,7 @@ class Page {
   }
 
   async lookAtProgram() {
-    if (this.clock.stopped || document.hidden) return;
+    if (this.clock.stopped || (document.hidden && this.program)) return;
     try {
       this.program = await get("program");
     } catch {

@@ -4,8 +4,11 @@ from importlib import metadata
 
 import pytest
 
+from orchestra import Conductor, playing
+from orchestra.testing import FakePlayer
 from orchestra.web import program
-from orchestra.web.program import name_of_program, version
+from orchestra.web.console import Console
+from orchestra.web.program import Program, name_of_program, version
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,17 @@ from orchestra.web.program import name_of_program, version
 def test_the_name_of_a_program(argv: list[str], name: str) -> None:
     """It is that of its file, or of the package that was started."""
     assert name_of_program(argv) == name
+
+
+@pytest.mark.virtual_time
+async def test_a_player_that_has_gone() -> None:
+    """There is no row of a player that was removed while somebody steered it."""
+    console = Console()
+    async with playing(Conductor({"a": FakePlayer()})) as performance:
+        with console.opened(performance):
+            found = Program(console, "shop").row
+            assert found("a") is not None
+            assert found("b") is None
 
 
 def test_a_library_that_was_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,5 @@
+"""served, and nobody follows."""
+
+from harness.following import follow
+
+follow(0)

@@ -1,0 +1,5 @@
+"""one client follows."""
+
+from harness.following import follow
+
+follow(1)

@@ -1,0 +1,5 @@
+"""ten clients follow."""
+
+from harness.following import follow
+
+follow(10)

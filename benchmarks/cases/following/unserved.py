@@ -1,0 +1,5 @@
+"""not served."""
+
+from harness.following import follow
+
+follow(None)

@@ -1,0 +1,5 @@
+"""the frozen snapshot."""
+
+from harness.looking import look
+
+look(lambda performance, console: performance.status())

@@ -1,0 +1,8 @@
+"""Prometheus."""
+
+from prometheus_client import CollectorRegistry
+
+from harness.watching import watch
+from orchestra.observers.prometheus import PrometheusObserver
+
+watch(lambda performance: performance.subscribe(PrometheusObserver(CollectorRegistry())))
