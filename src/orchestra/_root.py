@@ -66,7 +66,9 @@ class Root(Supervisor):
         self.raise_failure()
 
     def start(self) -> None:
-        """Start it."""
+        """Start it, unless it was asked to stop before that."""
+        if self.life.over:
+            return
         self.life.start(self.loop.time())
         self.loop.call_soon(self._settle)
         if self.stopping:
