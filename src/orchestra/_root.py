@@ -66,7 +66,7 @@ class Root(Supervisor):
         self.raise_failure()
 
     def start(self) -> None:
-        """Start it, unless it has been asked to stop before."""
+        """Start it, unless it was asked to stop before that."""
         if self.life.over:
             return
         self.life.start(self.loop.time())
