@@ -55,6 +55,15 @@ failed = pytest.StashKey[bool]()
 outcome = pytest.StashKey[int]()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # In the background of a shell, or under nohup, these are ignored, and so they would be by the programs
+    # that the tests start.
+    for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        signum = getattr(signal, name, None)
+        if signum is not None and signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, usual)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     report = yield

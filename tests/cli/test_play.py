@@ -82,7 +82,7 @@ def test_a_second_signal(folder: Path) -> None:
 def test_by_force(folder: Path) -> None:
     """128 and the signal's number if the loop is blocked when the time is over, with where it is."""
     with Play(folder, "shop:blocking") as play:
-        play.until("blocks")
+        play.until("nobody else gets a turn")
         assert play.end(TERM) == 128 + TERM
         assert "the process ends with 143: the loop is blocked" in play.errors
         assert "in blocks: time.sleep(60)" in play.errors
@@ -91,7 +91,7 @@ def test_by_force(folder: Path) -> None:
 def test_a_third_signal(folder: Path) -> None:
     """It ends the process, with 128 and the signal's number, whatever keeps it."""
     with Play(folder, "shop:blocking", "--timeout", "40s") as play:
-        play.until("blocks")
+        play.until("nobody else gets a turn")
         # Each by itself, since two that come at once are one to the system.
         while not play.ended(within=0.1):
             play.send(INT)
@@ -123,13 +123,13 @@ def test_usage(here: Here, args: list[str], said: str) -> None:
 
 def test_an_error_in_the_code(folder: Path) -> None:
     """1 with the user's own traceback, and no frame of ours."""
-    (folder / "broken.py").write_text("def load():\n    return {}['x']\nload()\n")
+    (folder / "broken.py").write_text("def load():\n    raise KeyError('x')\nload()\n")
     found = orchestra(folder, "play", "broken")
     assert (found.code, found.out) == (1, "")
     assert found.err == (
         f'Traceback (most recent call last):\n  File "{folder}/broken.py", line 3, in <module>\n'
         f'    load()\n  File "{folder}/broken.py", line 2, in load\n'
-        "    return {}['x']\n           ~~^^^^^\nKeyError: 'x'\n"
+        "    raise KeyError('x')\nKeyError: 'x'\n"
     )
 
 

@@ -31,7 +31,7 @@ async def is_stuck(ctx):
 
 
 async def blocks(ctx):
-    print("blocks", flush=True)
+    print("nobody else gets a turn", flush=True)
     time.sleep(60)
 
 
