@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from orchestra import ServerPlayer, playing
 
-fastapi, starlette, litestar, flask = FastAPI(), Starlette(), Litestar([]), Flask(__name__)
+fastapi, starlette, litestar, flask = FastAPI(), Starlette(), Litestar([], logging_config=None), Flask(__name__)
 
 
 @fastapi.get("/")
