@@ -14,7 +14,12 @@ from starlette.applications import Starlette
 
 from orchestra import ServerPlayer, playing
 
-fastapi, starlette, litestar, flask = FastAPI(), Starlette(), Litestar([], logging_config=None), Flask(__name__)
+fastapi, starlette, litestar, flask = (
+    FastAPI(),
+    Starlette(),
+    Litestar([], logging_config=None),
+    Flask(__name__),
+)
 
 
 @fastapi.get("/")

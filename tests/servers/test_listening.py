@@ -5,6 +5,8 @@ import errno
 import os
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +103,33 @@ async def test_a_port_that_needs_privileges(monkeypatch: pytest.MonkeyPatch) -> 
     error = await play_and_fail(port=80)
     assert isinstance(error, PermissionError)
     assert "127.0.0.1:80" in str(error)
+
+
+DROPS_ITS_RIGHTS = """
+import os
+from orchestra import Conductor, ServerPlayer, run
+
+async def app(scope, receive, send): ...
+async def ends(): ...
+
+# First as root: afterwards not even modules may be readable.
+run(Conductor({"server": ServerPlayer(app, port=0), "ends": ends}, stop_when="any"))
+os.seteuid(65534)
+try:
+    run(ServerPlayer(app, port=999))
+except PermissionError as error:
+    print(error)
+finally:
+    os.seteuid(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="nobody to become")
+def test_a_port_that_is_for_root_alone() -> None:
+    """A user without the right to a port is told so at once, with the address."""
+    program = [sys.executable, "-c", DROPS_ITS_RIGHTS]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=50)
+    assert "127.0.0.1:999" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 70, "192.0.2.1"])
