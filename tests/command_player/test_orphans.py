@@ -84,7 +84,8 @@ def test_a_signal_to_all_of_its_processes_stops_it_gracefully(signum: signal.Sig
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signum)
         time.sleep(0.1)
-        assert len(beside(process.pid)) >= 5
+        # What was hit between its fork and its program is no minder, and comes back.
+        until_sync(lambda: len(beside(process.pid)) >= 5)
         process.terminate()
         process.wait()
         until_sync(lambda: not left(mark, process.pid))

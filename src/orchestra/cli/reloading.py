@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class Loaded:
 
     async def play(self, ctx: Context) -> None:
         """Load it and play it; raises `NotLoadedError` if it can't be loaded."""
+        # Bytecode goes by the second and the size of a file: of two quick changes it would miss one.
+        sys.dont_write_bytecode = True
         try:
             player = find_program(self._wish).load()
         except LoadError as error:

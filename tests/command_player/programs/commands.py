@@ -21,7 +21,7 @@ def player(script: str, **options: object) -> CommandPlayer:
 
 conductor = Conductor(
     {
-        "plain": CommandPlayer(["sleep", MARK]),
+        "plain": CommandPlayer(["sleep", MARK], backoff=itertools.repeat(0.0)),
         "deaf": player("trap '' TERM INT HUP; while :; do sleep $1; done"),
         "children": player("sleep $1 & sleep $1 & wait"),
         "leaves": player("(setsid sleep $1 &); (setsid setsid sleep $1 &); sleep $1"),
