@@ -99,7 +99,7 @@ async def test_in_a_process_already_it_needs_no_other() -> None:
 
 def test_an_application_that_can_not_be_sent_is_refused_at_once() -> None:
     """The error says why, and what to do about it."""
-    with pytest.raises(TypeError, match=r"process of its own.*pickle.*top level of a module"):
+    with pytest.raises(TypeError, match=r"process of its own.*top level of a module"):
         ServerPlayer(FastAPI(), server="granian")
 
 
