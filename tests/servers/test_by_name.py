@@ -74,7 +74,7 @@ def test_a_name_in_the_program_itself_will_do(monkeypatch: pytest.MonkeyPatch) -
     main = types.ModuleType("__main__")
     main.app = app  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "__main__", main)
-    with pytest.raises(Exception, match="local object|pickle"):
+    with pytest.raises(Exception, match=r"local object|pickle"):
         pickle.dumps(ServerPlayer(app))
     main.__file__ = "program.py"
     assert at_the_other_end(ServerPlayer(app))._app is app
@@ -82,7 +82,7 @@ def test_a_name_in_the_program_itself_will_do(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_application_that_has_no_name_and_can_not_be_pickled_stays() -> None:
     """What can't be pickled and stands nowhere fails as it is pickled."""
-    with pytest.raises(Exception, match="local object|pickle"):
+    with pytest.raises(Exception, match=r"local object|pickle"):
         pickle.dumps(ServerPlayer(FastAPI()))
 
 
