@@ -384,6 +384,13 @@ async def test_events_are_in_a_legal_order_whatever_happens(number: int) -> None
     assert_legal(playing.events)
 
 
+async def test_a_player_of_no_group_waits_for_nobody() -> None:
+    """There is nobody that a root could come after."""
+    async with playing(FakePlayer()) as performance:
+        supervisor, life = performance.find("FakePlayer")
+        assert supervisor.waits_for(life.name) == []
+
+
 async def test_events_can_be_read_as_they_come() -> None:
     """`events()` gives those from now on, until the tree has ended."""
     playing = await show(Conductor({"a": FakePlayer()}), after=1)

@@ -20,6 +20,7 @@ from orchestra import (
     OrchestraError,
     Performance,
     StopTimeoutError,
+    WatchdogError,
     play_until_signal,
     playing,
     playing_in_thread,
@@ -196,6 +197,21 @@ async def test_a_stop_timeout_names_the_function() -> None:
     assert info.value.left == ("sleepy",)
     assert "in sleepy: await asyncio.sleep(HOUR)" in info.value.stuck["sleepy"]
     assert now() == 2
+
+
+@pytest.mark.virtual_time
+@pytest.mark.leaves_tasks("it swallows its cancellation")
+async def test_both_what_a_watchdog_found_and_that_nothing_ends_it() -> None:
+    """Asked to stop while its watchdog cuts it off, and abandoned: both are raised, and whose it is."""
+    player = FakePlayer(ignores_cancellation(for_=20), watchdog=1)
+    with pytest.raises(ConductorError) as info:
+        async with playing(player):
+            await asyncio.sleep(1.5)
+    watchdog, timeout = info.value.exceptions
+    assert isinstance(watchdog, WatchdogError)
+    assert isinstance(timeout, StopTimeoutError)
+    assert timeout.abandoned == ("FakePlayer",)
+    await asyncio.sleep(20)
 
 
 @pytest.mark.virtual_time

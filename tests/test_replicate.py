@@ -309,6 +309,17 @@ def test_before_it_plays_the_number_just_changes() -> None:
 
 
 @pytest.mark.virtual_time
+async def test_the_number_of_the_next_start_is_not_that_of_now() -> None:
+    """While the copies play, `scale` is for that, and the error says so."""
+    replicas, _ = makes()
+    playing = Show(Conductor({"workers": replicas}))
+    await asyncio.sleep(1)
+    with pytest.raises(OrchestraError, match=r"plays: use `await replicas.scale\(4\)`"):
+        replicas.resize(4)
+    assert await playing.end() is None
+
+
+@pytest.mark.virtual_time
 async def test_calls_take_their_turns() -> None:
     """Of calls at the same time, the last has the last word."""
     replicas, _ = makes((slow_stop(2),))
