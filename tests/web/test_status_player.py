@@ -315,7 +315,7 @@ async def test_a_tree_that_is_over_is_not_ready(uds: str) -> None:
 
 async def test_a_server_that_ends_by_itself(uds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """That is a failure of the player too."""
-    from orchestra.web.guarded import GuardedAdapter
+    from orchestra.web.site.connections import GuardedAdapter
 
     async def end(self: GuardedAdapter) -> None: ...
 
@@ -329,7 +329,7 @@ async def test_a_server_that_fails_is_told(
     uds: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Inside of a tree that is the failure of the player; outside it is in the log."""
-    from orchestra.web.service import Service
+    from orchestra.web.site.service import Service
 
     async def fail(self: Service) -> None:
         raise RuntimeError("the server is broken")
