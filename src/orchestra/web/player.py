@@ -78,6 +78,7 @@ class StatusPlayer:
 
     kind = "status"
     signals_ready = True
+    lingers = True  # a supervisor does not blame it for having been there to the last
 
     def __init__(
         self,
