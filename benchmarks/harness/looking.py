@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.report import report
 from orchestra import Conductor, Context, Performance
-from orchestra.web.console import Console
+from orchestra.web.console.console import Console
 
 LOOKS = 7
 

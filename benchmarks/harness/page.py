@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from harness.report import report
-from orchestra.web.pages import Pages
+from orchestra.web.site.pages import Pages
 
 SECONDS = 5
 GROUP = 20  # players in each group

@@ -478,7 +478,7 @@ class Life:
             return
         keeper = self.keeper
         now = keeper.loop.time()
-        if keeper.complaining:
+        if keeper.complaining and not (self.terms.lingers and self.stopping):
             keeper.emit(CutOff, self.path, self.where())
         self.state, self.since = State.CUT_OFF, now
         ctx.end_by(self.blame or "cut off", now + grace)

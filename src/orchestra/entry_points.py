@@ -308,7 +308,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
 
 def _seen_from_outside(root: Root) -> Exception:
     """What is to be raised about a loop that is blocked, and can't say it itself."""
-    left = dict(leaves(root.life))
+    left = dict(leaves(root.life, lingering=True))
     timeout = StopTimeoutError(left, left, left)
     failures = [
         (life.path, error)

@@ -192,6 +192,7 @@ class Terms:
     backoff: Callable[[], Iterable[float]] | None = None
     always: bool = False
     overlaps: bool = False  # it may start while an earlier run of it, that was abandoned, goes on
+    lingers: bool = False  # asked to stop, it waits for others only: cut off, it was not late
     has_limits: bool = False  # whether a run has to be watched
 
 
@@ -216,6 +217,7 @@ def terms_of(player: Player) -> Terms:
         always=bool(getattr(player, "_restarts_always", False)),
         # A player may have something of this name that means something else.
         overlaps=getattr(player, "overlap", False) is True,
+        lingers=getattr(player, "lingers", False) is True,
         **limits,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -10,16 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..errors import nearest
+from ...errors import nearest
+from ..console.control import CommandError, Done
+from ..console.program import Program
+from ..console.settings import settings_of
 from . import asked
 from .answers import Refusal, answer
-from .asked import body_of, query_of
-from .control import CommandError, Done
-from .door import UNIX
+from .asked import body_of, is_over_unix, query_of
 from .openapi import DOCUMENT
-from .program import Program
 from .pulse import Pulse
-from .settings import settings_of
 from .stream import MOST, EventStream, Wanted
 
 Handler = Callable[[Any], Awaitable[Response]]
@@ -70,8 +70,7 @@ class Api:
     async def program(self, request: Request) -> Response:
         """The program itself."""
         query_of(request, {})
-        unix = request.scope.get("state", {}).get(UNIX) is True
-        return answer(self._program.about(with_url=unix))
+        return answer(self._program.about(with_url=is_over_unix(request.scope)))
 
     async def players(self, request: Request) -> Response:
         """All players."""
@@ -176,7 +175,7 @@ class Api:
         return await body_of(request, checks)
 
     def _done(self, done: Done) -> Response:
-        return answer({**done.to_dict(), "player": self._program.row(done.path)})
+        return answer({**asdict(done), "player": self._program.row(done.path)})
 
 
 def _routes(method: str, handlers: Mapping[str, Handler]) -> list[Route]:

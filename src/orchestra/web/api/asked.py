@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
-from ..errors import nearest
+from ...errors import nearest
 from .answers import JSON, Refusal
 
 MOST_BODY: Final = 64 * 1024
@@ -19,8 +19,17 @@ MOST_DISCARDED: Final = 1024 * 1024
 """Bytes of one that is too large which are read all the same: who still sends does not hear the answer."""
 
 MOST_NUMBER: Final = 2**53
+MOST_COPIES: Final = 10_000
+
+UNIX: Final = "orchestra.unix"
+"""In the `state` of a request's scope: that it has come over the Unix socket, from one of us."""
 
 Check = Callable[[Any], Any]
+
+
+def is_over_unix(scope: Mapping[str, Any]) -> bool:
+    """Whether a request has come over the Unix socket; what does not say so has not."""
+    return scope.get("state", {}).get(UNIX) is True
 
 
 def query_of(request: Request, checks: Mapping[str, Check]) -> dict[str, Any]:
@@ -146,6 +155,3 @@ def count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_COPIES:
         raise ValueError(f"a whole number from 0 to {MOST_COPIES}, not {value!r}")
     return value
-
-
-MOST_COPIES: Final = 10_000

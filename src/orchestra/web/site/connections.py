@@ -7,14 +7,14 @@ import os
 import socket
 import struct
 import sys
+from dataclasses import dataclass
 from typing import Any, Final
 
-from ..servers.adapter import Options
-from ..servers.contained import Contained, contained
-from ..servers.uvicorn_adapter import UvicornAdapter
-from .answers import Refusal, error_answer
-from .door import UNIX
-from .limits import Limits
+from ...servers.adapter import Options
+from ...servers.contained import Contained, contained
+from ...servers.uvicorn_adapter import UvicornAdapter
+from ..api.answers import Refusal, error_answer
+from ..api.asked import UNIX
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the connections."""
@@ -22,6 +22,19 @@ LOOK_EVERY: Final = 1.0
 ROOT: Final = 0
 MOST_HEADERS: Final = 32 * 1024
 """Bytes of the head of a request that are kept while it is not complete."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many `connections` there may be at a door, Unix or TCP, and how long they may be idle.
+
+    - `request`: seconds that a client may take to send the whole of a request.
+    - `answer`: seconds that it may leave an answer that waits for it untouched.
+    """
+
+    connections: int = 200
+    request: float = 10.0
+    answer: float = 30.0
 
 
 class GuardedAdapter(UvicornAdapter):

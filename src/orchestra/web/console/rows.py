@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..status import PlayerStatus, State, plain
+from ..._snapshot import below
+from ...performance import Performance
+from ...status import PlayerStatus, State, plain
 
 VERSION: Final = 1
 """The version of the form of all that is given here. It grows when a key changes its meaning or goes;
 new keys may come at any time."""
+
+NOTHING: Final[dict[str, Any]] = {"waits_for": [], "copies": None}
+"""What is told of a player that waits for nobody, and is no group of copies."""
 
 # None of them plays, and nobody waits for them to.
 _AT_REST: Final = (State.STOPPED, State.SKIPPED)
@@ -72,9 +77,27 @@ def unready(status: PlayerStatus) -> list[str]:
     """
     if status.state in _AT_REST:
         return []
-    below = [path for player in status.players for path in unready(player)]
+    further_down = [path for player in status.players for path in unready(player)]
     fine = status.ready and status.state in _PLAYING
-    return below or ([] if fine else [status.path])
+    return further_down or ([] if fine else [status.path])
+
+
+def reasons(performance: Performance) -> dict[str, dict[str, Any]]:
+    """By path, of those of whom there is something to tell.
+
+    `waits_for` are the paths of those that a waiting player waits for, and `copies` is the number of
+    copies of what can be scaled, else None.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for keeper in performance.supervisors():
+        for life in list(keeper.lives.values()):
+            waiting = life.state is State.WAITING
+            names = keeper.waits_for(life.name) if waiting else []
+            waits_for = [keeper.lives[name].path for name in names if name in keeper.lives]
+            copies = len(below(life)) if callable(getattr(life.player, "scale", None)) else None
+            if waits_for or copies is not None:
+                found[life.path] = {"waits_for": waits_for, "copies": copies}
+    return found
 
 
 def printable(value: Any) -> Any:

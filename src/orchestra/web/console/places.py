@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Any, Final, Literal
 
-from .. import _stack
-from .._life import Life
-from .._snapshot import below
-from ..log import player_path
-from ..performance import Performance
+from ... import _stack
+from ..._life import Life
+from ..._snapshot import below
+from ...log import player_path
+from ...performance import Performance
 
 
 @dataclass(frozen=True, slots=True)

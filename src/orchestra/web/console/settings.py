@@ -8,10 +8,10 @@ from enum import Enum
 from math import isfinite
 from typing import Any, Final
 
-from ..backoff import ConstantBackoff, ExponentialBackoff
-from ..log import in_words as error_in_words
-from ..performance import Performance
-from ..player import inner_of, name_of, terms_of
+from ...backoff import ConstantBackoff, ExponentialBackoff
+from ...log import in_words as error_in_words
+from ...performance import Performance
+from ...player import inner_of, name_of, terms_of
 
 VARIABLES: Final = "variables"
 """What a player tells the names of its environment variables under."""

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..status import State
+from ...status import State
+from .answers import ERRORS
 
 Schema = dict[str, Any]
-
-ANSWERS: Final = {
-    "invalid": ("400", "The request makes no sense"),
-    "unauthorized": ("401", "The token is missing or wrong"),
-    "forbidden": ("403", "It is served read-only, or asked for by a page of another site"),
-    "unknown": ("404", "Nobody has this path; the message has the nearest"),
-    "refused": ("409", "It can't be done as things are"),
-    "too_large": ("413", "The body is too large"),
-    "failed": ("500", "It was begun, and the player failed, or had to be cut off"),
-    "missing": ("501", "A library is not installed; the message says how to install it"),
-    "busy": ("503", "There are too many streams or connections, or the program stops"),
-    "late": ("504", "It was not over in the time that it was given, and goes on"),
-}
-"""The answers that are errors: their status, and what they say, by code."""
 
 
 def ref(name: str, kind: str = "schemas") -> Schema:
@@ -129,11 +116,7 @@ SCHEMAS: Final[Schema] = {
     "Place": _PLACE,
     "Error": _answer(
         "What went wrong",
-        {
-            "error": _object(
-                "", {"code": {"type": "string", "enum": list(ANSWERS)}, "message": TEXT}
-            )
-        },
+        {"error": _object("", {"code": {"type": "string", "enum": list(ERRORS)}, "message": TEXT})},
     ),
     "Live": _answer("The loop turns", {"live": {"const": True}}),
     "Readiness": _answer(

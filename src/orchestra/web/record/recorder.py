@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .._waiter import call_soon_threadsafe
-from ..events import Event, Started
-from ..log import player_path, want_path
-from ..performance import Performance
+from ..._waiter import call_soon_threadsafe
+from ...events import Event, Started
+from ...log import player_path, want_path
+from ...performance import Performance
 from .entries import Entry, EventRecord, Kept, LogLine, cut, is_line, tells
 from .handler import Handler
 from .shelves import Shelves

@@ -9,7 +9,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .answers import Refusal
+from ..api.answers import Refusal
 
 FOLDER: Final = Path(__file__).parent / "static"
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Self
 
-from ..log import report
+from ...log import report
 
 PAUSE: Final = 0.1
 """Seconds between two looks for new lines and events."""

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from orchestra.testing import FakePlayer
-from orchestra.web import guarded, player
-from orchestra.web.guarded import is_late, is_one_of_us, is_unix
-from orchestra.web.limits import Limits
+from orchestra.web.site import connections, service
+from orchestra.web.site.connections import Limits, is_late, is_one_of_us, is_unix
 from served import Events, close, served
 
 REQUEST = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n"
@@ -24,8 +23,8 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Limits of the test's own, and looks that come often."""
 
     def limit(**given: Any) -> None:
-        monkeypatch.setattr(guarded, "LOOK_EVERY", 0.02)
-        monkeypatch.setattr(player, "LIMITS", Limits(**given))
+        monkeypatch.setattr(connections, "LOOK_EVERY", 0.02)
+        monkeypatch.setattr(service, "LIMITS", Limits(**given))
 
     return limit
 
@@ -146,8 +145,8 @@ async def test_another_user_is_turned_away(uds: str, monkeypatch: pytest.MonkeyP
     """A client with another uid gets nothing from the socket, though it could open it."""
     async with served(uds) as tree:
         await tree.get("/api/players")
-        monkeypatch.setattr(guarded.os, "geteuid", lambda: 4_000_000)
-        monkeypatch.setattr(guarded, "ROOT", 4_000_001)
+        monkeypatch.setattr(connections.os, "geteuid", lambda: 4_000_000)
+        monkeypatch.setattr(connections, "ROOT", 4_000_001)
         answer = await tree.raw(b"", unix=True)
         assert answer.startswith(b"HTTP/1.1 403 ")
         assert b"belongs to another user" in answer
@@ -183,7 +182,7 @@ async def test_nobody_on_the_socket(uds: str) -> None:
 
 def test_elsewhere_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """On systems that do not tell who the client is, the mode of the socket has to do."""
-    monkeypatch.setattr(guarded.sys, "platform", "darwin")
+    monkeypatch.setattr(connections.sys, "platform", "darwin")
     assert is_one_of_us(None)
 
 

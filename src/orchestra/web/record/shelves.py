@@ -38,10 +38,6 @@ class Shelves(Generic[K, T]):
         """How many things there are on all shelves."""
         return self._count
 
-    def __contains__(self, key: K) -> bool:
-        """Whether there is something on this shelf."""
-        return key in self._shelves
-
     def put(self, key: K, thing: T) -> None:
         """Add the newest, and let go of the oldest where there is one too many."""
         shelf = self._shelves.get(key)

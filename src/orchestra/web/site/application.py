@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .answers import Refusal, error_answer, failure
-from .api import Api
-from .control import CommandError
+from ..api.answers import Refusal, error_answer, failure
+from ..api.pulse import Pulse
+from ..api.routes import Api
+from ..console.control import CommandError
+from ..console.program import Program
 from .door import Door, Rules
 from .pages import Pages
 from .probed import Probed
-from .program import Program
-from .pulse import Pulse
 
 
 def site_of(program: Program, pulse: Pulse, probed: Probed, rules: Rules) -> Door:

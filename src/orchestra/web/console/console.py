@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..errors import nearest
-from ..performance import Performance
-from ..status import PlayerStatus
-from . import book
+from ...errors import nearest
+from ...performance import Performance
+from ...status import PlayerStatus
+from ..record.entries import LogLine
+from ..record.recorder import Recorder, Runs, Slice
+from . import rows
 from .control import CommandError, Control
-from .entries import LogLine
-from .reasons import NOTHING, reasons
-from .recorder import Recorder, Runs, Slice
-from .where import places
+from .places import places
 
 
 class Console:
@@ -75,7 +74,7 @@ class Console:
         return self._opened[0].status()
 
     def _answer(self, **values: Any) -> dict[str, Any]:
-        answer = {"version": book.VERSION, "time": self._opened[0].wall_time(), **values}
+        answer = {"version": rows.VERSION, "time": self._opened[0].wall_time(), **values}
         return {**answer, "resume": self.resume}
 
     @property
@@ -88,14 +87,14 @@ class Console:
     def overview(self) -> dict[str, Any]:
         """The whole tree: `players`, each with its `last_line`; whether it is `ready`, and who is not.
 
-        `unready` are the paths of those that keep the tree from being ready: see `book.unready`. Each
-        player also has `waits_for` and `copies`: see `reasons`.
+        `unready` are the paths of those that keep the tree from being ready: see `rows.unready`. Each
+        player also has `waits_for` and `copies`: see `rows.reasons`.
         """
         status, last_lines = self._status(), self.recorder.last_lines()
-        unready, told = book.unready(status), reasons(self._opened[0])
+        unready, told = rows.unready(status), rows.reasons(self._opened[0])
         players = [
-            {**_with_line(row, last_lines.get(row["path"])), **told.get(row["path"], NOTHING)}
-            for row in book.rows(status)
+            {**_with_line(row, last_lines.get(row["path"])), **told.get(row["path"], rows.NOTHING)}
+            for row in rows.rows(status)
         ]
         return self._answer(ready=not unready, unready=unready, players=players)
 
@@ -103,12 +102,12 @@ class Console:
         """One `player` of the tree."""
         status = self._status()
         try:
-            row = book.row(status, path)
+            row = rows.row(status, path)
         except KeyError:
             raise _unknown(status, path) from None
         lines = self.recorder.lines(path)
         own = next((line for line in reversed(lines) if line.path == path), None)
-        told = reasons(self._opened[0]).get(path, NOTHING)
+        told = rows.reasons(self._opened[0]).get(path, rows.NOTHING)
         return self._answer(player={**_with_line(row, own), **told})
 
     def lines(
@@ -117,13 +116,13 @@ class Console:
         """The `lines` of a player and all below it, oldest first; with a `limit`, the newest of them."""
         found = self.recorder.lines(path, since=since, runs=runs, limit=limit)
         self._check_known(path, found)
-        return self._answer(lines=[book.printable(line.to_dict()) for line in found])
+        return self._answer(lines=[rows.printable(line.to_dict()) for line in found])
 
     def events(self, path: str = "", *, since: int = 0, limit: int | None = None) -> dict[str, Any]:
         """The `events` of a player and all below it, oldest first; with a `limit`, the newest."""
         found = self.recorder.events(path, since=since, limit=limit)
         self._check_known(path, found)
-        return self._answer(events=[book.printable(event.to_dict()) for event in found])
+        return self._answer(events=[rows.printable(event.to_dict()) for event in found])
 
     def stack(self, path: str = "") -> dict[str, Any]:
         """The `places` where a player is right now, and all below it, with their tasks and threads."""
@@ -131,7 +130,7 @@ class Console:
             found = places(self._opened[0], path)
         except KeyError:
             raise _unknown(self._status(), path) from None
-        return self._answer(places=[book.printable(place.to_dict()) for place in found])
+        return self._answer(places=[rows.printable(place.to_dict()) for place in found])
 
     async def follow(
         self, resume: str | None = None, path: str = ""
@@ -160,8 +159,8 @@ class Console:
 
     def _followed(self, found: Slice) -> dict[str, Any]:
         return {
-            "version": book.VERSION,
-            "entries": [book.printable(entry.to_dict()) for entry in found.entries],
+            "version": rows.VERSION,
+            "entries": [rows.printable(entry.to_dict()) for entry in found.entries],
             "missed": found.missed,
             "resume": f"{self.instance}-{found.last}",
         }
@@ -175,7 +174,7 @@ class Console:
 
 
 def _with_line(row: dict[str, Any], line: LogLine | None) -> dict[str, Any]:
-    return {**row, "last_line": None if line is None else book.printable(_in_one_line(line))}
+    return {**row, "last_line": None if line is None else rows.printable(_in_one_line(line))}
 
 
 def _in_one_line(line: LogLine) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..events import Ready, Started
-from ..performance import Performance
-from ..status import PlayerStatus, State
-from . import book
-from .answers import Refusal, answer
-from .program import Program
+from ...events import Ready, Started
+from ...performance import Performance
+from ...status import PlayerStatus, State
+from ..api.answers import Refusal, answer
+from ..console import rows
+from ..console.program import Program
 
 
 class Probed:
@@ -51,7 +51,7 @@ class Probed:
 
 def unready(status: PlayerStatus) -> list[str]:
     """The paths of those that keep the tree from being ready; that of its root, if it is all over."""
-    return book.unready(status) or ([] if status.ready else [status.path])
+    return rows.unready(status) or ([] if status.ready else [status.path])
 
 
 def has_been_ready(performance: Performance) -> bool:
@@ -72,7 +72,7 @@ class Metrics:
                 "missing",
                 "prometheus-client is not installed: pip install 'orchestra-players[prometheus]'",
             ) from None
-        from ..observers.prometheus import PrometheusObserver
+        from ...observers.prometheus import PrometheusObserver
 
         self._library = prometheus_client
         self._own = prometheus_client.CollectorRegistry()

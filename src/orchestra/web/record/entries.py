@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..events import BackingOff, Event, Failed, Ready, Stopping
-from ..log import describe, in_words, shown
-from ..status import plain
+from ...events import BackingOff, Event, Failed, Ready, Stopping
+from ...log import describe, in_words, shown
+from ...status import plain
 from .handler import traceback_of
 
 MOST_TEXT: Final = 8_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
-from ..performance import Performance
+from ...performance import Performance
 from .console import Console
 from .control import CommandError
 from .usage import Usage

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from ..errors import OrchestraError
-from ..servers.adapter import Options
-from ..servers.listener import Listener
-from ..servers.place import Place
+from ...errors import OrchestraError
+from ...servers.adapter import Options
+from ...servers.listener import Listener
+from ...servers.place import Place
+from ..api.pulse import Pulse
+from ..console.program import Program
+from .application import site_of
+from .connections import GuardedAdapter, Limits
 from .door import Rules
-from .guarded import GuardedAdapter
-from .limits import Limits
 from .probed import Probed
-from .program import Program
-from .pulse import Pulse
-from .site import site_of
+
+LIMITS: Final = Limits()
 
 CUT_WITHIN: Final = 0.5
 """Seconds that what goes on after the end has at the most, once it is cut off."""
@@ -24,9 +25,9 @@ CUT_WITHIN: Final = 0.5
 class Service:
     """Serves one program at these places; to be opened, and closed in any case, once."""
 
-    def __init__(self, program: Program, rules: Rules, limits: Limits) -> None:
+    def __init__(self, program: Program, rules: Rules) -> None:
         self._program = program
-        self._rules, self._limits = rules, limits
+        self._rules = rules
         self._listeners: list[Listener] = []
         self._pulse = Pulse(program.overview, lambda: program.console.recorder.last)
         self._probed = Probed(program)
@@ -51,7 +52,7 @@ class Service:
         """Serve."""
         app = site_of(self._program, self._pulse, self._probed, self._rules)
         options = Options(addresses=self.addresses, access_log=False)
-        self._adapter = GuardedAdapter(app, options, self._limits)
+        self._adapter = GuardedAdapter(app, options, LIMITS)
         await self._adapter.start([sock for one in self._listeners for sock in one.duplicates()])
 
     async def wait(self) -> None:

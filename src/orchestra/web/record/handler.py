@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
-from .. import log
-from ..errors import CommandFailedError
+from ... import log
+from ...errors import CommandFailedError
 
 _OURS: Final = log.__file__
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .schemas import ANSWERS, SCHEMAS, ref
+from .answers import ERRORS
+from .schemas import SCHEMAS, ref
 
 Schema = dict[str, Any]
 
@@ -75,7 +76,7 @@ def _operation(summary: str, answer: str, errors: list[str], parameters: Any) ->
                 "description": summary,
                 "content": {"application/json": {"schema": ref(answer)}},
             },
-            **{ANSWERS[code][0]: ref(code, "responses") for code in ["unauthorized", *errors]},
+            **{str(ERRORS[code][0]): ref(code, "responses") for code in ["unauthorized", *errors]},
         },
     }
     return {**found, "parameters": list(parameters)} if parameters else found
@@ -176,7 +177,7 @@ DOCUMENT: Final[Schema] = {
                 "description": text,
                 "content": {"application/json": {"schema": ref("Error")}},
             }
-            for code, (_, text) in ANSWERS.items()
+            for code, (_, text) in ERRORS.items()
         },
         "schemas": SCHEMAS,
     },

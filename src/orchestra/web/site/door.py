@@ -11,10 +11,8 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 
-from .answers import Refusal, error_answer
-
-UNIX: Final = "orchestra.unix"
-"""In the `state` of a request's scope: that it has come over the Unix socket, from one of us."""
+from ..api.answers import Refusal, error_answer
+from ..api.asked import is_over_unix
 
 OPEN: Final = {"/", "/favicon.ico", "/livez", "/readyz", "/startupz", "/metrics"}
 """What is shown without a token, and the static files: there is no secret in it."""
@@ -63,8 +61,7 @@ class Door:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        # What does not say that it came over the Unix socket has not.
-        unix = scope.get("state", {}).get(UNIX) is True
+        unix = is_over_unix(scope)
         headers = Headers(scope=scope)
         refusal = refused(self._rules, scope["method"], scope["path"], headers, unix=unix)
         app = self._app if refusal is None else error_answer(refusal)
@@ -139,10 +136,10 @@ def is_foreign(headers: Mapping[str, str]) -> bool:
     if origin is None:
         return False  # no browser, or none that would be let do it
     host = headers.get("host", "")
-    return not host or urlsplit_host(origin) != host.lower()
+    return not host or _host_of(origin) != host.lower()
 
 
-def urlsplit_host(origin: str) -> str:
+def _host_of(origin: str) -> str:
     """The host and port of an origin, as they are in a Host header; `""` for what is none."""
     try:
         return urlsplit(origin.lower()).netloc

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from ..console.console import Console
 from .answers import encoded
-from .console import Console
 from .pulse import Pulse
 
 SIGN_OF_LIFE: Final = 2.0

@@ -7,10 +7,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..errors import OrchestraError
-from ..log import in_words
-from ..performance import Performance
-from . import book
+from ...errors import OrchestraError
+from ...log import in_words
+from ...performance import Performance
 
 Code = Literal["unknown", "invalid", "refused", "failed", "late"]
 
@@ -29,23 +28,14 @@ class CommandError(Exception):
         super().__init__(message)
         self.code: Code = code
 
-    def to_dict(self) -> dict[str, Any]:
-        """The same as values that JSON has."""
-        return {"code": self.code, "message": book.printable(str(self))}
-
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that was done, or accepted if it is not `finished`; `player` is its row afterwards."""
+    """A command that was done, or only accepted if it is not `finished`."""
 
     command: str
     path: str
     finished: bool
-    player: dict[str, Any] | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as values that JSON has."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Control:
@@ -94,7 +84,7 @@ class Control:
     def stop_all(self, reason: object = "stopped by hand") -> Done:
         """Ask the whole tree to stop; accepted at once."""
         self._performance.stop(reason)
-        return Done("stop all", "", False, None)
+        return Done("stop all", "", False)
 
     def _is_around(self, path: str) -> bool:
         own = self._own
@@ -126,18 +116,12 @@ class Control:
             raise CommandError("late", f"{command} {path!r} goes on, and nobody here waits for it")
         if task.done():
             _raise_failure(task)
-        return Done(command, path, task.done(), self._row(path))
+        return Done(command, path, task.done())
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._begun.discard(task)
         if not task.cancelled():
             task.exception()  # that of a player has been told of as an event
-
-    def _row(self, path: str) -> dict[str, Any] | None:
-        try:
-            return book.row(self._performance.status(), path)
-        except KeyError:
-            return None
 
     async def close(self) -> None:
         """Wait no more for what has been begun; the tree itself brings it to its end.

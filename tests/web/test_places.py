@@ -10,7 +10,7 @@ from groups import show, turns
 from orchestra import Conductor, Context, playing
 from orchestra.log import want_path
 from orchestra.testing import FakePlayer, ends
-from orchestra.web.where import Place, places
+from orchestra.web.console.places import Place, places
 
 
 @pytest.fixture(autouse=True)
