@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import socket
 import statistics
 import subprocess
@@ -13,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.case import given_size, report
 from harness.load import REQUEST, requests_a_second
-from harness.report import report
 from programs.serving import BODY, HOST
 
 START_WITHIN = 20.0
@@ -42,9 +41,7 @@ class Served:
 
 def main(library: str) -> None:
     """Report how many requests a second `ServerPlayer` answers for each of the bare library's."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=5)
-    pairs = parser.parse_args().size
+    pairs = given_size(5)
     __import__(library.partition("_")[0])
     with served("bare", library) as bare, served("orchestra", library) as ours:
         for number in range(-1, pairs):
