@@ -36,6 +36,8 @@ myst_heading_anchors = 3
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# What a default is called, and not what it holds: that of `os.environ` would be the builder's secrets.
+autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 # The plugin's page needs its docstring only.

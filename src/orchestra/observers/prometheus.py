@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
-
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started, Stopping
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is not installed: pip install 'orchestra-players[prometheus]'",
+        name=missing.name,
+    ) from None
 
 ROOT: Final = "(root)"
 """The path of the player at the top, which has none; no player can have this name."""
