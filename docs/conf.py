@@ -64,6 +64,21 @@ def docstring_as_markdown(
         lines[:] = [".. markdown::", "", *(f"   {line}" for line in fence_doctests(lines)), ""]
 
 
+def plain_defaults(
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: object,
+    options: object,
+    signature: str | None,
+    returns: str,
+) -> tuple[str, str] | None:
+    """Show a mapping that nobody can change as the empty one that it is to a reader."""
+    if signature is None:
+        return None
+    return signature.replace("MappingProxyType({})", "{}"), returns
+
+
 def fence_doctests(lines: list[str]) -> Iterator[str]:
     """Put a fence around `>>>` examples that have none: in Markdown they would be quotations."""
     in_fence = in_example = False
@@ -104,5 +119,6 @@ def link_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("markdown", Markdown)
     app.connect("autodoc-process-docstring", docstring_as_markdown)
+    app.connect("autodoc-process-signature", plain_defaults)
     app.connect("doctree-resolved", link_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
