@@ -10,12 +10,22 @@ from itertools import accumulate
 from math import inf
 from typing import Final
 
-from prometheus_client import REGISTRY, CollectorRegistry, Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
-
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started, Stopping
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Metric
+    from prometheus_client.core import (
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+    )
+    from prometheus_client.registry import Collector
+    from prometheus_client.utils import floatToGoString
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is not installed: pip install 'orchestra-players[prometheus]'",
+        name=missing.name,
+    ) from None
 
 ROOT: Final = "(root)"
 """The path of the player at the top, which has none; no player can have this name."""
