@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.web.openapi import DOCUMENT
-from orchestra.web.schemas import ANSWERS
+from orchestra.web.api.openapi import DOCUMENT
+from orchestra.web.api.schemas import ANSWERS
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/status-page.md").read_text()
 
