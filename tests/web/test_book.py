@@ -21,6 +21,7 @@ KEYS = {
     "kind",
     "state",
     "ready",
+    "done",
     "since",
     "uptime",
     "restarts",

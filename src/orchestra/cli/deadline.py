@@ -20,10 +20,18 @@ class Deadline:
         self._seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
+    def left(self, failure: str) -> float | None:
+        """Seconds that are left, None without end; when the time is over, `NotReady` with this text."""
+        if self._end is None:
+            return None
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise NotReady(f"after {self._seconds:g} s, {failure}")
+        return left
+
     def pause(self, failure: str) -> None:
         """Sleep a little; when the time is over, raises `NotReady` with this text."""
-        if self._end is not None and time.monotonic() >= self._end:
-            raise NotReady(f"after {self._seconds:g} s, {failure}")
+        self.left(failure)
         time.sleep(PAUSE)
 
 
