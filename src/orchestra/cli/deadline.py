@@ -20,18 +20,18 @@ class Deadline:
         self._seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
-    def left(self, failure: str) -> float | None:
-        """Seconds that are left, None without end; when the time is over, `NotReady` with this text."""
-        if self._end is None:
-            return None
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise NotReady(f"after {self._seconds:g} s, {failure}")
-        return left
+    def left(self) -> float | None:
+        """Seconds that are left; None if there is no end."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def late(self, failure: str) -> NotReady:
+        """What to raise with this text when the time is over."""
+        return NotReady(f"after {self._seconds:g} s, {failure}")
 
     def pause(self, failure: str) -> None:
         """Sleep a little; when the time is over, raises `NotReady` with this text."""
-        self.left(failure)
+        if self.left() == 0:
+            raise self.late(failure)
         time.sleep(PAUSE)
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
 from ..web.client import ClientError, ServerEvent
+from .deadline import Deadline
 from .programs import Program
 
 
-def following(program: Program, left: Callable[[], float | None]) -> Iterator[dict[str, Any]]:
+def following(program: Program, deadline: Deadline) -> Iterator[dict[str, Any]]:
     """The overview of all players at first, and each time that it changes; the last is how they ended.
 
-    `left` are the seconds that there are still to wait, None for ever; it may raise when there are none.
+    Raises `TimeoutError` when the time is over, and `ClientError` if the program gives no answer.
     """
     came: SimpleQueue[ServerEvent | ClientError | None] = SimpleQueue()
 
@@ -32,9 +33,9 @@ def following(program: Program, left: Callable[[], float | None]) -> Iterator[di
     rows: dict[str, Any] = {}
     while True:
         try:
-            event = came.get(timeout=left())
+            event = came.get(timeout=deadline.left())
         except Empty:
-            continue  # and now `left` raises
+            raise TimeoutError from None
         if event is None:
             return
         if isinstance(event, ClientError):

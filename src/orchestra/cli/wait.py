@@ -64,7 +64,7 @@ def _wait(program: Program, paths: Sequence[str], goal: Goal, deadline: Deadline
     late = f"not {goal}"
     overview: Mapping[str, Any] = {"players": []}
     try:
-        for overview in following(program, lambda: deadline.left(late)):
+        for overview in following(program, deadline):
             try:
                 missing = missing_for(goal, overview, paths)
             except Unknown as failure:
@@ -75,6 +75,8 @@ def _wait(program: Program, paths: Sequence[str], goal: Goal, deadline: Deadline
             if not missing:
                 return
             late = f"not {goal}: {', '.join(missing)}"
+    except TimeoutError:
+        raise deadline.late(late) from None
     except UnreachableError as error:
         if error.code != "gone":
             raise NotReady(str(error)) from None
