@@ -176,6 +176,7 @@ def test_a_snapshot_is_made_into_json() -> None:
         "kind": "coroutine",
         "state": "backing off",
         "ready": False,
+        "done": False,
         "since": 0.0,
         "uptime": None,
         "restarts": 1,

@@ -88,6 +88,10 @@ class Performance:
         One that has ended or is idle is started. Raises `KeyError` for a path that nobody has, with
         the nearest, and otherwise what `Conductor.restart` raises.
         """
+        subtree = self.elsewhere(path)
+        if subtree is not None:
+            await subtree.ask(Performance.restart, path)
+            return
         supervisor, life = self.find(path)
         await supervisor.restart(life.name)
 
@@ -97,6 +101,10 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
         `Conductor.start` raises.
         """
+        subtree = self.elsewhere(path)
+        if subtree is not None:
+            await subtree.ask(Performance.start, path)
+            return
         supervisor, life = self.find(path)
         await supervisor.start_player(life.name)
 
@@ -107,6 +115,10 @@ class Performance:
         nearest, `OrchestraError` for the root, which `stop` is for, and otherwise what
         `Conductor.stop` raises.
         """
+        subtree = self.elsewhere(path)
+        if subtree is not None:
+            await subtree.ask(Performance.stop_player, path)
+            return
         supervisor, life = self.find(path)
         await supervisor.stop_player(life.name)
 
@@ -116,6 +128,10 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, `OrchestraError` for a player
         that has no `scale` method, and otherwise what that raises.
         """
+        subtree = self.elsewhere(path)
+        if subtree is not None:
+            await subtree.ask(Performance.scale, path, count)
+            return
         _, life = self.find(path)
         scale = getattr(life.player, "scale", None)
         if not callable(scale):
@@ -125,14 +141,24 @@ class Performance:
             await result
 
     def find(self, path: str) -> tuple[Supervisor, Life]:
-        """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
-        paths = []
+        """Who keeps the player at this path here, and its life; `KeyError` with the nearest path."""
         for supervisor in self.supervisors():
             for life in list(supervisor.lives.values()):
                 if life.path == path:
                     return supervisor, life
-                paths.append(life.path)
-        raise KeyError(f"no player {path!r}. {nearest(path, filter(None, paths))}")
+        paths = [player.path for player in self.status().walk() if player.path]
+        raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
+
+    def elsewhere(self, path: str) -> Subtree | None:
+        """What plays in another process and has the player at this path in it, below its own top."""
+        for supervisor in self.supervisors():
+            for life in list(supervisor.lives.values()):
+                above = f"{life.path}." if life.path else ""
+                if life.subtree is not None and path.startswith(above) and path != life.path:
+                    status = life.subtree.status()
+                    if status is not None and any(one.path == path for one in status.walk()):
+                        return life.subtree
+        return None
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """Call `observer` with each event from now on; returns a function that ends it.

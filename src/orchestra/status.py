@@ -73,7 +73,8 @@ class PlayerStatus:
     `since` is when the state began, in seconds since 1970. `uptime` are the seconds that this run
     has taken so far, and `next_restart_in` those until the next; None where there is no such thing.
     `error` is the last failure, as `"ValueError: boom"`. `details` are what the player gave to
-    `ctx.ready(...)`, and `zombies`, if there are any: runs that were abandoned and still go on.
+    `ctx.ready(...)`, and `zombies`, if there are any: runs that were abandoned and still go on. `done` says
+    that it has come to an end of its own, and well: it neither failed nor was it asked to stop.
 
     >>> print(PlayerStatus("db", "db", "command", State.READY, True, 0.0, uptime=90.0))
     db  command  ready  1 m 30 s
@@ -91,6 +92,7 @@ class PlayerStatus:
     error: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     players: Players = NOBODY
+    done: bool = False
 
     def find(self, path: str) -> PlayerStatus:
         """The player with this full path, in this tree; raises `KeyError`."""
@@ -113,6 +115,7 @@ class PlayerStatus:
             "kind": self.kind,
             "state": str(self.state),
             "ready": self.ready,
+            "done": self.done,
             "since": self.since,
             "uptime": self.uptime,
             "restarts": self.restarts,
