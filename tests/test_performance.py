@@ -132,6 +132,15 @@ async def test_a_status_is_frozen() -> None:
     assert await playing.end() is None
 
 
+async def test_a_performance_says_how_it_is() -> None:
+    """Where it is shown, that is in a word."""
+    playing = await show(Conductor({"a": FakePlayer()}), after=1)
+    performance = playing.ctx.performance
+    assert repr(performance) == "<Performance: ready>"
+    assert await playing.end() is None
+    assert repr(performance) == "<Performance: stopped>"
+
+
 async def test_a_status_goes_to_json_and_to_a_terminal() -> None:
     """`to_dict` is what `json.dumps` takes, and `str` draws the tree."""
 

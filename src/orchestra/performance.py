@@ -13,7 +13,7 @@ from . import _clock
 from ._life import Life
 from ._seat import Subtree
 from ._snapshot import status_of
-from ._supervisor import Supervisor
+from ._supervisor import Supervisor, check_thread
 from ._waiter import call_soon_threadsafe
 from .context import Context
 from .errors import OrchestraError, nearest
@@ -28,7 +28,8 @@ BACKLOG: Final = 10_000
 class Performance:
     """The running tree of players: `ctx.performance`, and what `playing` gives.
 
-    `status`, `stop` and `subscribe` may be called from any thread, the rest in the tree's loop.
+    `status`, `stop` and `subscribe` may be called from any thread, the rest in the tree's loop: what
+    steers a player raises `RuntimeError` elsewhere.
 
     >>> import asyncio, orchestra
     >>> async def tick(ctx):
@@ -55,6 +56,9 @@ class Performance:
         self.root: Supervisor | None = None
         self.on_stop: Callable[[float], None] | None = None
         self.on_drain: Callable[[], object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Performance: {self.status().state}>"
 
     @classmethod
     def over(cls, ctx: Context) -> Performance:
@@ -88,7 +92,7 @@ class Performance:
         One that has ended or is idle is started. Raises `KeyError` for a path that nobody has, with
         the nearest, and otherwise what `Conductor.restart` raises.
         """
-        supervisor, life = self.find(path)
+        supervisor, life = self._to_steer(path)
         await supervisor.restart(life.name)
 
     async def start(self, path: str) -> None:
@@ -97,7 +101,7 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
         `Conductor.start` raises.
         """
-        supervisor, life = self.find(path)
+        supervisor, life = self._to_steer(path)
         await supervisor.start_player(life.name)
 
     async def stop_player(self, path: str) -> None:
@@ -107,7 +111,7 @@ class Performance:
         nearest, `OrchestraError` for the root, which `stop` is for, and otherwise what
         `Conductor.stop` raises.
         """
-        supervisor, life = self.find(path)
+        supervisor, life = self._to_steer(path)
         await supervisor.stop_player(life.name)
 
     async def scale(self, path: str, count: int) -> None:
@@ -116,13 +120,17 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, `OrchestraError` for a player
         that has no `scale` method, and otherwise what that raises.
         """
-        _, life = self.find(path)
+        _, life = self._to_steer(path)
         scale = getattr(life.player, "scale", None)
         if not callable(scale):
             raise OrchestraError(f"{path!r} is no group of copies, it can't be scaled")
         result = scale(count)
         if inspect.isawaitable(result):
             await result
+
+    def _to_steer(self, path: str) -> tuple[Supervisor, Life]:
+        check_thread(self._loop)
+        return self.find(path)
 
     def find(self, path: str) -> tuple[Supervisor, Life]:
         """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
