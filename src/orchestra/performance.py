@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Final
@@ -46,6 +47,7 @@ class Performance:
     def __init__(self, loop: asyncio.AbstractEventLoop, observers: Iterable[Observer] = ()) -> None:
         self._loop = loop
         self._observers = checked_observers(observers)
+        self._changing = threading.RLock()  # observers come and go in any thread
         self._queue: deque[Event] = deque()
         self._publishing = False
         self._readers: list[_Reader] = []
@@ -148,16 +150,13 @@ class Performance:
         It is called in the loop's thread, in order. What it raises is logged. From any thread.
         Raises `TypeError` for what can't be called, or is async.
         """
-        self._observers = (*self._observers, _checked(observer))
-        self._refresh_soon()
+        self._tell_also(_checked(observer))
+        subscribed = [observer]
 
         def unsubscribe() -> None:
-            left = list(self._observers)
             if subscribed:
-                left.remove(subscribed.pop())
-            self._observers = tuple(left)
+                self._tell_no_more(subscribed.pop())
 
-        subscribed = [observer]
         return unsubscribe
 
     def events(self) -> AsyncIterator[Event]:
@@ -169,9 +168,19 @@ class Performance:
         if self._over:
             reader.end()
         self._readers.append(reader)
-        self._observers = (*self._observers, reader.push)
-        self._refresh_soon()
+        self._tell_also(reader.push)
         return reader
+
+    def _tell_also(self, observer: Observer) -> None:
+        with self._changing:
+            self._observers = (*self._observers, observer)
+        self._refresh_soon()
+
+    def _tell_no_more(self, observer: Observer) -> None:
+        with self._changing:
+            left = list(self._observers)
+            left.remove(observer)
+            self._observers = tuple(left)
 
     # What the tree does
 
@@ -289,9 +298,9 @@ class Performance:
             supervisor.refresh()
 
     def _forget(self, reader: _Reader) -> None:
-        self._observers = tuple(one for one in self._observers if one != reader.push)
         if reader in self._readers:
             self._readers.remove(reader)
+            self._tell_no_more(reader.push)
 
 
 class _Reader:
