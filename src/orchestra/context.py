@@ -336,7 +336,7 @@ class Context:
                 context._expires += ahead
                 if context._expires < inherited:
                     context._set_alarm()
-                contexts += [child for ref in context._children or () if (child := ref())]
+                contexts += [child for ref in list(context._children or ()) if (child := ref())]
 
     def _add(self, waiter: Waiting) -> None:
         with _lock:
