@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,41 @@ async def test_in_a_process_already_it_needs_no_other() -> None:
     async with playing(ProcessPlayer(ServerPlayer(app, port=0, server="granian"))) as performance:
         details: Any = performance.status().details
         assert int(await get(details["addresses"][0])) == details["pid"]
+
+
+# In a process of its own, since one that is stuck in native code can't be helped from inside.
+SLOW_TO_TELL = """
+import asyncio, socket, threading, time
+from orchestra.servers.adapter import Options
+from orchestra.servers.granian_adapter import GranianAdapter
+
+async def app(scope, receive, send): ...
+
+async def main():
+    loop = asyncio.get_running_loop()
+    call = loop.call_soon_threadsafe
+
+    def call_late(*args):
+        time.sleep(0.3 * (threading.current_thread() is not threading.main_thread()))
+        return call(*args)
+
+    loop.call_soon_threadsafe = call_late
+    adapter = GranianAdapter(app, Options())
+    await adapter.start([socket.create_server(("127.0.0.1", 0))])
+    print(await adapter.drain(0.1))
+    await adapter.abort(0.05)
+    await asyncio.sleep(0.5)
+
+asyncio.run(main())
+"""
+
+
+def test_one_that_is_slow_to_tell_of_its_end_is_cut_off_all_the_same() -> None:
+    """To say once more that it shall end, while it says that it has, does not block for ever."""
+    ran = subprocess.run(
+        [sys.executable, "-c", SLOW_TO_TELL], timeout=20, capture_output=True, text=True
+    )
+    assert (ran.stdout, ran.returncode) == ("False\n", 0), ran.stderr
 
 
 def test_an_application_that_can_not_be_sent_is_refused_at_once() -> None:

@@ -184,6 +184,7 @@ class _Worker:
         self.ended: asyncio.Future[None] = loop.create_future()
         self._signal = _granian.WorkerSignal()
         self._signal.add_cb(lambda: loop.call_soon_threadsafe(self._set_ended))
+        self._told_to_end = False
         uds = sock.family not in (socket.AF_INET, socket.AF_INET6)
         # Granian closes it.
         self._fd = sock.dup().detach()
@@ -212,7 +213,10 @@ class _Worker:
 
     def end(self) -> None:
         """Have granian close idle connections and end with the last request."""
-        self._signal.set()
+        # Once: a signal that has no room waits for granian, which waits for the interpreter to call back.
+        if not self._told_to_end:
+            self._told_to_end = True
+            self._signal.set()
 
     def _set_ended(self) -> None:
         if not self.ended.done():
