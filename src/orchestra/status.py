@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any, Final, SupportsIndex, overload
 
 from ._duration import duration
+from .errors import nearest
 
 
 class State(StrEnum):
@@ -44,7 +45,7 @@ class Players(tuple["PlayerStatus", ...]):
         for player in self:
             if player.name == key:
                 return player
-        raise KeyError(key)
+        raise KeyError(f"no player {key!r}. {nearest(key, self.keys())}")
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a player with this name, or this very player."""
@@ -93,11 +94,12 @@ class PlayerStatus:
     players: Players = NOBODY
 
     def find(self, path: str) -> PlayerStatus:
-        """The player with this full path, in this tree; raises `KeyError`."""
+        """The player with this full path, in this tree; raises `KeyError` with the nearest path."""
         for player in self.walk():
             if player.path == path:
                 return player
-        raise KeyError(path)
+        paths = [player.path for player in self.walk() if player.path]
+        raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
 
     def walk(self) -> Iterator[PlayerStatus]:
         """This player and all below it, parents first."""
