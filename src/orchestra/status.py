@@ -13,7 +13,22 @@ from .errors import nearest
 
 
 class State(StrEnum):
-    """Where a player is in its life; each is also the word that is shown for it."""
+    """Where a player is in its life; each is also the word that is shown for it.
+
+    | state | what it means |
+    |---|---|
+    | `WAITING` | not started yet: it comes after others, or its group does not play |
+    | `STARTING` | a run has begun, and is not ready yet |
+    | `READY` | it serves |
+    | `DEGRADED` | a group that was ready, and one of whose players is not at the moment |
+    | `BACKING_OFF` | it failed, and comes back after a delay |
+    | `STOPPING` | it was asked to stop |
+    | `CUT_OFF` | its time was over; it was cancelled or killed, and has not ended yet |
+    | `STOPPED` | it has ended well, was stopped by hand, or is idle |
+    | `FAILED` | it failed, and does not come back |
+    | `ABANDONED` | even the cut-off did not end it |
+    | `SKIPPED` | a conductor that plays in this tree already |
+    """
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -29,7 +44,10 @@ class State(StrEnum):
 
 
 class Players(tuple["PlayerStatus", ...]):
-    """The players of a group, in their order; also by name, as in `status.players["api"]`."""
+    """The players of a group, in their order; also by name, as in `status.players["api"]`.
+
+    An unknown name is a `KeyError` with the nearest.
+    """
 
     __slots__ = ()
 
