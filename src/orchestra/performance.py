@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Final
 
 from . import _clock
@@ -42,11 +42,9 @@ class Performance:
 
     path = ""  # as the seat of a context that is no player's
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, observers: tuple[Observer, ...] = ()
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, observers: Iterable[Observer] = ()) -> None:
         self._loop = loop
-        self._observers: tuple[Observer, ...] = tuple(_checked(one) for one in observers)
+        self._observers = checked_observers(observers)
         self._queue: deque[Event] = deque()
         self._publishing = False
         self._readers: list[_Reader] = []
@@ -134,7 +132,7 @@ class Performance:
                 if life.path == path:
                     return supervisor, life
                 paths.append(life.path)
-        raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
+        raise KeyError(f"no player {path!r}. {nearest(path, filter(None, paths))}")
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """Call `observer` with each event from now on; returns a function that ends it.
@@ -333,6 +331,13 @@ class _Reader:
         """Read no more."""
         self._forget()
         self.end()
+
+
+def checked_observers(given: Any) -> tuple[Observer, ...]:
+    """The observers that an entry point was given, or a `TypeError`."""
+    if not isinstance(given, Iterable):
+        raise TypeError(f"observers are functions in a collection, as in [print], not {given!r}")
+    return tuple(map(_checked, given))
 
 
 def _checked(observer: Any) -> Observer:

@@ -439,6 +439,11 @@ async def leaves_a_thread(ctx: Context) -> None:
     threading.Thread(target=time.sleep, args=(3600,)).start()
 
 
+async def waits_with_a_thread(ctx: Context) -> None:
+    threading.Thread(target=time.sleep, args=(3600,)).start()
+    await ctx.wait()
+
+
 class Family:
     """Has children of its own: one of a program, one that is forked; `lock`: it is stuck in C."""
 

@@ -17,6 +17,7 @@ from .._life import Life
 from .._own_loop import LoopFactory, OwnLoop
 from .._root import Root
 from .._snapshot import leaves, status_of
+from .._waiter import call_soon_threadsafe
 from ..context import Context
 from ..errors import PlayerAbortedError
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started
@@ -216,7 +217,7 @@ class ChildRoot(Root):
     def on_terminate(self) -> None:
         """A SIGTERM: it asks to stop; one that has been asked already is cut off."""
         if self.stopping:
-            self.loop.call_soon_threadsafe(self.cut_off)
+            call_soon_threadsafe(self.loop, self.cut_off)
         else:
             self.terminated = True
             self.stop("SIGTERM")
