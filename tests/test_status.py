@@ -134,7 +134,7 @@ def test_players_are_given_by_name_and_in_order() -> None:
     assert players[0] in players
     assert "worker" not in players
     assert status("db") not in players
-    with pytest.raises(KeyError, match="no player 'worker'. There are: api, db, mailer."):
+    with pytest.raises(KeyError, match=r"no player 'worker'\. There are: api, db, mailer\."):
         players["worker"]
     with pytest.raises(KeyError, match="Did you mean 'mailer'"):
         players["mailr"]
