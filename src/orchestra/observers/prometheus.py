@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started, Stopping
+from ..status import PlayerStatus
 
 ROOT: Final = "(root)"
 """The path of the player at the top, which has none; no player can have this name."""
@@ -70,10 +71,23 @@ class PrometheusObserver:
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
-        player = self._players.get(event.path)
+        self._player(event.path).take(event)
+
+    def catch_up(self, status: PlayerStatus) -> None:
+        """Take note of what this tree has come to so far, for an observer that has come late.
+
+        Its restarts are counted, and its failures before are not known. Players that have never
+        played, or play no more, are left out.
+        """
+        for one in status.walk():
+            if one.uptime is not None:
+                self._player(one.path).catch_up(one)
+
+    def _player(self, path: str) -> _Player:
+        player = self._players.get(path)
         if player is None:
-            player = self._players[event.path] = _Player(self, event.path or ROOT)
-        player.take(event)
+            player = self._players[path] = _Player(self, path or ROOT)
+        return player
 
 
 class _Player:
@@ -118,6 +132,15 @@ class _Player:
                 self._stop_timeouts.inc()
             case _:
                 self._end(event)
+
+    def catch_up(self, status: PlayerStatus) -> None:
+        self._last_change.set(status.since)
+        self._up.set(1)
+        self._restarts.inc(status.restarts)
+        if status.ready:
+            self._ready.set(1)
+            if "leader" in status.details:
+                self._lead(bool(status.details["leader"]))
 
     def _end(self, event: Event) -> None:
         self._up.set(0)

@@ -70,6 +70,10 @@ class Console:
             raise RuntimeError("this console is not open")
         return self._tree
 
+    def unknown(self, path: str) -> CommandError:
+        """The error about a path that nobody has."""
+        return _unknown(self._status(), path)
+
     def _status(self) -> PlayerStatus:
         return self._opened[0].status()
 
@@ -88,7 +92,7 @@ class Console:
         """The whole tree: `players`, each with its `last_line`; whether it is `ready`, and who is not.
 
         `unready` are the paths of those that keep the tree from being ready: see `rows.unready`. Each
-        player also has `waits_for` and `copies`: see `rows.reasons`.
+        player also has `waits_for`, `copies` and `remote`: see `rows.reasons`.
         """
         status, last_lines = self._status(), self.recorder.last_lines()
         unready, told = rows.unready(status), rows.reasons(self._opened[0])

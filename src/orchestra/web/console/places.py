@@ -17,6 +17,7 @@ from ..._life import Life
 from ..._snapshot import below
 from ...log import player_path
 from ...performance import Performance
+from .rows import process_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,11 @@ def places(performance: Performance, path: str = "") -> list[Place]:
     """Where a player is, and all below it, with the tasks and the threads that they have started.
 
     A task or a thread is a player's if it was started in its context, as by `create_task` and
-    `to_thread`, and the players had their paths by then: see `PathFilter`. Raises `KeyError` for a path
-    that nobody has, with the nearest. In the tree's loop.
+    `to_thread`, and the players had their paths by then: see `PathFilter`. Of those in another process
+    only that is known. Raises `KeyError` for a path that nobody has. In the tree's loop.
     """
+    if path and (process := process_of(performance, path)) is not None:
+        return [Place(path, "player", path.rpartition(".")[2], process.where())]
     lives = [one for top in _tops(performance, path) for one in _all(top) if not one.over]
     paths = {one.path for one in lives}
     found = [Place(one.path, "player", one.name, one.where()) for one in lives]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ..._life import Life
 from ..._snapshot import below
 from ...performance import Performance
 from ...status import PlayerStatus, State, plain
@@ -13,8 +14,8 @@ VERSION: Final = 1
 """The version of the form of all that is given here. It grows when a key changes its meaning or goes;
 new keys may come at any time."""
 
-NOTHING: Final[dict[str, Any]] = {"waits_for": [], "copies": None}
-"""What is told of a player that waits for nobody, and is no group of copies."""
+NOTHING: Final[dict[str, Any]] = {"waits_for": [], "copies": None, "remote": False}
+"""What is told of a player that waits for nobody, is no group of copies, and plays in this process."""
 
 # None of them plays, and nobody waits for them to.
 _AT_REST: Final = (State.STOPPED, State.SKIPPED)
@@ -85,8 +86,9 @@ def unready(status: PlayerStatus) -> list[str]:
 def reasons(performance: Performance) -> dict[str, dict[str, Any]]:
     """By path, of those of whom there is something to tell.
 
-    `waits_for` are the paths of those that a waiting player waits for, and `copies` is the number of
-    copies of what can be scaled, else None.
+    `waits_for` are the paths of those that a waiting player waits for, `copies` is the number of copies
+    of what can be scaled, else None, and `remote` is true for what plays in another process, where it
+    can't be steered from here.
     """
     found: dict[str, dict[str, Any]] = {}
     for keeper in performance.supervisors():
@@ -96,8 +98,25 @@ def reasons(performance: Performance) -> dict[str, dict[str, Any]]:
             waits_for = [keeper.lives[name].path for name in names if name in keeper.lives]
             copies = len(below(life)) if callable(getattr(life.player, "scale", None)) else None
             if waits_for or copies is not None:
-                found[life.path] = {"waits_for": waits_for, "copies": copies}
+                found[life.path] = {**NOTHING, "waits_for": waits_for, "copies": copies}
+            for path in _remote(life):
+                found[path] = {**NOTHING, "remote": True}
     return found
+
+
+def process_of(performance: Performance, path: str) -> Life | None:
+    """The player in whose process the one at this path plays; None for one of this process."""
+    for keeper in performance.supervisors():
+        for life in keeper.lives.values():
+            if path in _remote(life):
+                return life
+    return None
+
+
+def _remote(life: Life) -> Iterator[str]:
+    """The paths of those below a player that play in another process."""
+    inner = None if life.subtree is None else life.subtree.status()
+    return (one.path for one in inner.walk() if one.path != life.path) if inner else iter(())
 
 
 def printable(value: Any) -> Any:
