@@ -93,7 +93,9 @@ async def test_an_observer_that_comes_late_catches_up() -> None:
     """It knows who plays, how often each came back, and who leads; not who failed before."""
     rows = [
         PlayerStatus("a", "a", "k", State.READY, True, 7.0, uptime=1.0, restarts=1_000_000),
-        PlayerStatus("b", "b", "k", State.STARTING, False, 8.0, uptime=0.0, details={"leader": True}),
+        PlayerStatus(
+            "b", "b", "k", State.STARTING, False, 8.0, uptime=0.0, details={"leader": True}
+        ),
         PlayerStatus("c", "c", "k", State.READY, True, 9.0, uptime=1.0, details={"leader": True}),
         PlayerStatus("d", "d", "k", State.STOPPED, False, 5.0, restarts=3),
     ]
