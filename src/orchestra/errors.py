@@ -314,7 +314,7 @@ def _listing(names: Sequence[str], most: int = 10) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about a name that nobody has: the nearest that somebody has."""
-    names = sorted(known)
+    names = sorted(filter(None, known))  # the root has none
     listed = f"There are: {_listing(names)}." if names else "There are none."
     return did_you_mean(name, names) or listed
 

@@ -511,7 +511,12 @@ class Promises:
                 yield from self._judge_restart(action, call, error, start, end)
 
     def _judge_restart(
-        self, action: Restart | Start, call: Called, error: BaseException | None, start: int, end: int
+        self,
+        action: Restart | Start,
+        call: Called,
+        error: BaseException | None,
+        start: int,
+        end: int,
     ) -> Iterator[str]:
         if isinstance(error, KeyError):
             if call.known and not action.by_path:
