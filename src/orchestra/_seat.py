@@ -23,6 +23,9 @@ class Subtree(Protocol):
         """The paths of those that still go on at the ends of it, and where each is."""
         ...
 
+    async def steer(self, command: str, path: str, *args: object) -> None:
+        """Have the performance there do this; raises what it raises."""
+
 
 class Seat(Protocol):
     """The one player that a context belongs to, or what plays over its root."""

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
 
 from . import _clock
@@ -90,8 +90,7 @@ class Performance:
         One that has ended or is idle is started. Raises `KeyError` for a path that nobody has, with
         the nearest, and otherwise what `Conductor.restart` raises.
         """
-        supervisor, life = self.find(path)
-        await supervisor.restart(life.name)
+        await self._steer("restart", path, lambda keeper, life: keeper.restart(life.name))
 
     async def start(self, path: str) -> None:
         """Start the player at this path, if it does not play; returns when it is ready.
@@ -99,8 +98,7 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
         `Conductor.start` raises.
         """
-        supervisor, life = self.find(path)
-        await supervisor.start_player(life.name)
+        await self._steer("start", path, lambda keeper, life: keeper.start_player(life.name))
 
     async def stop_player(self, path: str) -> None:
         """Stop the player at this path gracefully, and leave it so until somebody starts it.
@@ -109,8 +107,7 @@ class Performance:
         nearest, `OrchestraError` for the root, which `stop` is for, and otherwise what
         `Conductor.stop` raises.
         """
-        supervisor, life = self.find(path)
-        await supervisor.stop_player(life.name)
+        await self._steer("stop_player", path, lambda keeper, life: keeper.stop_player(life.name))
 
     async def scale(self, path: str, count: int) -> None:
         """Have `count` copies play at this path, where there is a group of copies.
@@ -118,23 +115,40 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, `OrchestraError` for a player
         that has no `scale` method, and otherwise what that raises.
         """
-        _, life = self.find(path)
-        scale = getattr(life.player, "scale", None)
-        if not callable(scale):
-            raise OrchestraError(f"{path!r} is no group of copies, it can't be scaled")
-        result = scale(count)
-        if inspect.isawaitable(result):
-            await result
+        await self._steer("scale", path, lambda _, life: _scaled(life, count), count)
+
+    async def _steer(
+        self,
+        command: str,
+        path: str,
+        act: Callable[[Supervisor, Life], Awaitable[None]],
+        *args: object,
+    ) -> None:
+        """Have it done here, or in the process where the player at this path plays."""
+        elsewhere = self.elsewhere(path)
+        if elsewhere is not None:
+            await elsewhere.steer(command, path, *args)
+        else:
+            await act(*self.find(path))
 
     def find(self, path: str) -> tuple[Supervisor, Life]:
         """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
-        paths = []
         for supervisor in self.supervisors():
             for life in list(supervisor.lives.values()):
                 if life.path == path:
                     return supervisor, life
-                paths.append(life.path)
-        raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
+        known = [one.path for one in self.status().walk() if one.path]
+        raise KeyError(f"no player {path!r}. {nearest(path, known)}")
+
+    def elsewhere(self, path: str) -> Subtree | None:
+        """Where the player at this path plays, if that is in another process."""
+        for supervisor in self.supervisors():
+            for life in list(supervisor.lives.values()):
+                there = None if life.subtree is None else life.subtree.status()
+                if there is not None and path != life.path:
+                    if any(one.path == path for one in there.walk()):
+                        return life.subtree
+        return None
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """Call `observer` with each event from now on; returns a function that ends it.
@@ -333,6 +347,15 @@ class _Reader:
         """Read no more."""
         self._forget()
         self.end()
+
+
+async def _scaled(life: Life, count: int) -> None:
+    scale = getattr(life.player, "scale", None)
+    if not callable(scale):
+        raise OrchestraError(f"{life.path!r} is no group of copies, it can't be scaled")
+    result = scale(count)
+    if inspect.isawaitable(result):
+        await result
 
 
 def _checked(observer: Any) -> Observer:

@@ -306,6 +306,11 @@ def failing_group() -> Conductor:
     )
 
 
+async def dies_when_asked(ctx: Context) -> None:
+    await ctx.wait()
+    os._exit(7)
+
+
 class Dies:
     def __init__(self, how: str) -> None:
         self.how = how

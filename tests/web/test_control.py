@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from groups import show
 from orchestra import Conductor, Context, OrchestraError, playing
+from orchestra.status import Players, PlayerStatus, State
 from orchestra.testing import (
     FakePlayer,
     Take,
@@ -19,6 +21,27 @@ from orchestra.testing import (
 from orchestra.web.control import CommandError, Control
 
 pytestmark = pytest.mark.virtual_time
+
+
+class Elsewhere:
+    """Has a tree of its own in another process, or so it says."""
+
+    def __init__(self) -> None:
+        self.steered: list[tuple[object, ...]] = []
+
+    async def play(self, ctx: Context) -> None:
+        ctx.attach(self)
+        await ctx.wait()
+
+    def status(self) -> PlayerStatus:
+        below = PlayerStatus("mailer", "process.mailer", "coroutine", State.READY, True, 0.0)
+        return replace(below, name="process", path="process", players=Players([below]))
+
+    def leaves(self) -> dict[str, str]:
+        return {}
+
+    async def steer(self, command: str, path: str, *args: object) -> None:
+        self.steered.append((command, path, *args))
 
 
 async def code(awaitable: Awaitable[object]) -> tuple[str, str]:
@@ -72,6 +95,18 @@ async def test_a_path_that_nobody_has_is_unknown(command: str) -> None:
         more = (2,) if command == "scale" else ()
         error = await code(getattr(Control(performance), command)("maler", *more))
         assert error == ("unknown", "no player 'maler'. Did you mean 'mailer'?")
+
+
+async def test_what_plays_in_another_process_is_steered_there() -> None:
+    """The performance hands it on, and the row is the one from there."""
+    inner = Elsewhere()
+    async with playing(Conductor({"process": inner})) as performance:
+        control = Control(performance)
+        done = await control.restart("process.mailer")
+        assert inner.steered == [("restart", "process.mailer")]
+        assert done.player is not None
+        assert done.player["path"] == "process.mailer"
+        assert (await code(control.restart("process.maler")))[0] == "unknown"
 
 
 async def test_what_can_not_be_done_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import pickle
 import signal
@@ -124,6 +125,8 @@ class Child:
         if kind == "stop":
             reason, within = args
             self._stop.cancel(reason, within=within)
+        elif kind == "steer" and self._root is not None:
+            call_soon_threadsafe(self._root.loop, self._root.steer, *args)
         elif self._root is not None:  # it wants to know where everybody is
             self._line.offer("places", dict(leaves(self._root.life)))
 
@@ -158,6 +161,7 @@ class ChildRoot(Root):
         self.life = _RootLife(self, order, line)
         self.lives = {self.life.name: self.life}
         self._told: bytes | None = None
+        self._steered_by: set[asyncio.Task[None]] = set()
         self._report: asyncio.Handle = self.loop.call_later(TELL_EVERY, self.tell)
         self._told_at = float("-inf")
         self._soon = False
@@ -213,6 +217,22 @@ class ChildRoot(Root):
         self._report.cancel()
         taken = self._told_at - began
         self._report = self.loop.call_later(max(TELL_EVERY, taken / SHARE), self.tell)
+
+    def steer(self, number: int, command: str, path: str, *args: object) -> None:
+        """Do this, and answer when it is done."""
+        task = self.loop.create_task(self._steered(command, path, *args), name=f"{command} {path}")
+        self._steered_by.add(task)
+        task.add_done_callback(functools.partial(self._answer, number))
+
+    async def _steered(self, command: str, path: str, *args: object) -> None:
+        await getattr(self.performance, command)(path, *args)
+
+    def _answer(self, number: int, task: asyncio.Task[None]) -> None:
+        self._steered_by.discard(task)
+        if not task.cancelled():
+            self.tell()  # so that who asked sees what it has come to
+            failure = task.exception()
+            self._line.send("answer", number, failure and carried(failure))
 
     def on_terminate(self) -> None:
         """A SIGTERM: it asks to stop; one that has been asked already is cut off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 
 from ..status import Players, PlayerStatus, State
@@ -16,8 +16,9 @@ _OVER = (State.WAITING, State.STOPPED, State.FAILED, State.SKIPPED)
 class RemoteTree:
     """The last that a process has told of its players, in its parent; read from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, steer: Callable[..., Awaitable[None]]) -> None:
         self.pid: int | None = None
+        self._steer = steer
         self._told: tuple[float, PlayerStatus] | None = None
         self._places: Mapping[str, str] = {}
         self._places_are_new = False  # newer than the status
@@ -51,6 +52,10 @@ class RemoteTree:
             return {}
         paths = self._places if self._places_are_new else _alive(self._told[1])
         return {path: place(self.pid, self._places.get(path, "")) for path in paths}
+
+    async def steer(self, command: str, path: str, *args: object) -> None:
+        """Have the performance there do this; raises what it raises."""
+        await self._steer(command, path, *args)
 
     def where(self) -> str:
         """Where the player itself is."""

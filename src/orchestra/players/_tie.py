@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 
 _PR_SET_PDEATHSIG: Final = 1
 
+
 def lead_a_group() -> None:
     """Have a session and a process group of its own, if it has none."""
     if os.getpgrp() != os.getpid():
