@@ -144,10 +144,11 @@ class Performance:
         """Where the player at this path plays, if that is in another process."""
         for supervisor in self.supervisors():
             for life in list(supervisor.lives.values()):
-                there = None if life.subtree is None else life.subtree.status()
-                if there is not None and path != life.path:
-                    if any(one.path == path for one in there.walk()):
-                        return life.subtree
+                if life.subtree is None or life.path == path:
+                    continue
+                there = life.subtree.status()
+                if there is not None and any(one.path == path for one in there.walk()):
+                    return life.subtree
         return None
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
