@@ -1,8 +1,8 @@
 """Probes: what each of them looks at, and what is no probe."""
 
-import re
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
