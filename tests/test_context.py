@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import copy
 import gc
 import math
+import pickle
 import signal
 import sys
 import threading
@@ -166,6 +168,13 @@ def test_any_tree_agrees_with_the_rule(data: st.DataObject) -> None:
             remaining = ctx.remaining()
             assert remaining is not None
             assert remaining == shortest or shortest - 50 < remaining <= shortest
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_context_is_not_copied(copied: Callable[[Any], Any]) -> None:
+    """Nobody could end a copy: it is a TypeError that says what to use."""
+    with pytest.raises(TypeError, match="a Context can't be copied or pickled: use `child\\(\\)`"):
+        copied(Context().child())
 
 
 @pytest.mark.parametrize("within", [*[one for one in NONSENSE if one is not None], math.inf])

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import threading
@@ -44,12 +45,18 @@ def test_a_signal_goes_one_stage_further(
 
 
 def test_signals_are_checked() -> None:
-    """Each counts once; what is no signal is a ValueError that says so."""
+    """Each counts once; what is no signal is a ValueError that says so, what is no list a TypeError."""
     assert check_signals([TERM, USR1, TERM]) == (TERM, USR1)
     assert check_signals([int(TERM)]) == (TERM,)
-    for wrong in (0, 9999, "SIGTERM", None):
-        with pytest.raises(ValueError, match=f"{wrong!r} is no signal of this system"):
+    for wrong in (0, 9999, "SIGTERM", None, True, [TERM]):
+        with pytest.raises(
+            ValueError, match=f"{re.escape(repr(wrong))} is no signal of this system"
+        ):
             check_signals([wrong])
+    alone: Any
+    for alone in (TERM, None, "SIGTERM"):
+        with pytest.raises(TypeError, match="signals are given as in"):
+            check_signals(alone)
 
 
 def test_signals_have_names() -> None:

@@ -77,12 +77,15 @@ def name_of_signal(signum: int) -> str:
 
 
 def check_signals(signals: Iterable[Any]) -> tuple[int, ...]:
-    """The signals, each once; or the `ValueError` about one that does not exist here."""
-    found = dict.fromkeys(signals)
+    """The signals, each once; or the error about what is none, or does not exist here."""
+    if isinstance(signals, str) or not isinstance(signals, Iterable):
+        raise TypeError(f"signals are given as in (signal.SIGTERM, signal.SIGINT), not {signals!r}")
+    found = list(signals)
     for signum in found:
-        if signum not in signal.valid_signals():
-            raise ValueError(f"{signum!r} is no signal of this system")
-    return tuple(found)
+        is_number = isinstance(signum, int) and not isinstance(signum, bool)
+        if not is_number or signum not in signal.valid_signals():
+            raise ValueError(f"{signum!r} is no signal of this system: one is signal.SIGTERM")
+    return tuple(dict.fromkeys(found))
 
 
 class Handlers:

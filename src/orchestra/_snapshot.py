@@ -16,14 +16,17 @@ def below(life: Life) -> list[Life]:
     return [one for group in life.groups or () for one in list(group.lives.values())]
 
 
-def leaves(life: Life) -> Iterator[tuple[str, str]]:
-    """The paths of those that still go on at the ends of the tree, and where each is."""
+def leaves(life: Life, *, lingering: bool = False) -> Iterator[tuple[str, str]]:
+    """The paths of those that still go on at the ends of the tree, and where each is.
+
+    Those that linger, and would end if the others did, are among them only if they are asked for.
+    """
     alive = [one for one in below(life) if not one.over]
     for one in alive:
-        yield from leaves(one)
+        yield from leaves(one, lingering=lingering)
     elsewhere = {} if life.subtree is None else life.subtree.leaves()
     yield from elsewhere.items()
-    if elsewhere:
+    if elsewhere or (life.terms.lingers and not lingering):
         return
     # A conductor whose players are all over is about to end by itself.
     if not alive and not (life.groups and getattr(life.player, "bounds_its_stop", False)):

@@ -133,7 +133,7 @@ class Supervisor:
         """Cut these off, after a look at where all of them are."""
         for life in lives:
             if life.stopping and life.has_begun():
-                life.left = {**dict(leaves(life)), **(life.left or {})}
+                life.left = {**dict(leaves(life)), **(life.left or {})} or None
         for life in lives:
             life.cut(self._grace_of(life) if grace is None else grace)
 
@@ -143,7 +143,7 @@ class Supervisor:
 
     def _abandon(self, life: Life) -> None:
         if life.stopping:
-            left = dict(leaves(life))
+            left = dict(leaves(life, lingering=True))
             life.left = {**left, **(life.left or {})}
             self.failures.abandoned += left
         life.abandon()

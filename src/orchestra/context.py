@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from . import _clock, log
 from ._alarm import Alarm
@@ -79,6 +79,12 @@ class Context:
     def __repr__(self) -> str:
         state = f"done: {self.reason}" if self.done() else "not done"
         return f"<{type(self).__name__} {self.path!r} {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Context can't be copied or pickled: use `child()`; "
+            "what plays in another process gets a context of its own there"
+        )
 
     # Asking
 
@@ -427,6 +433,13 @@ class Context:
         """Say that the player is alive, which its `watchdog` waits for."""
         if self._seat is not None:
             self._seat.on_heartbeat()
+
+
+def check_context(given: Any) -> Context:
+    """The context that this is, or a `TypeError`."""
+    if not isinstance(given, Context):
+        raise TypeError(f"an orchestra.Context is wanted, such as Context(), not {given!r}")
+    return given
 
 
 class GroupContext(Context):

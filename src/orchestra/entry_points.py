@@ -22,7 +22,7 @@ from .context import Context
 from .errors import ConductorError, OrchestraError, StopTimeoutError
 from .events import Observer
 from .log import in_words, report
-from .performance import Performance
+from .performance import Performance, checked_observers
 from .player import PlayerLike, as_player, terms_of
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -164,7 +164,7 @@ class _Playing(AbstractAsyncContextManager[Performance]):
         self._player = as_player(player)
         terms_of(self._player)
         self._timeout = seconds("timeout", timeout)
-        self._observers = observers
+        self._observers = checked_observers(observers)
 
     async def __aenter__(self) -> Performance:
         self._task = asyncio.current_task()
@@ -242,7 +242,8 @@ class _PlayingInThread(AbstractContextManager[Performance]):
         given = as_player(player)
         terms_of(given)
         limit = seconds("timeout", timeout)
-        self._make = lambda: Root(given, timeout=limit, observers=observers)
+        told = checked_observers(observers)
+        self._make = lambda: Root(given, timeout=limit, observers=told)
         self._loop_factory = loop_factory
 
     def __enter__(self) -> Performance:
@@ -308,7 +309,7 @@ class _PlayingInThread(AbstractContextManager[Performance]):
 
 def _seen_from_outside(root: Root) -> Exception:
     """What is to be raised about a loop that is blocked, and can't say it itself."""
-    left = dict(leaves(root.life))
+    left = dict(leaves(root.life, lingering=True))
     timeout = StopTimeoutError(left, left, left)
     failures = [
         (life.path, error)

@@ -162,7 +162,7 @@ class StopTimeoutError(OrchestraError, TimeoutError):
         super().__init__(self._message())
 
     def _message(self) -> str:
-        text = f"{_count(len(self.left), 'player')} did not stop in time: {_listing(self.left)}"
+        text = f"{counted(len(self.left), 'player')} did not stop in time: {_listing(self.left)}"
         if self.abandoned:
             text += f" (abandoned, may go on: {_listing(self.abandoned)})"
         return text
@@ -257,7 +257,8 @@ def _leaves(error: BaseException) -> set[int]:
     return {leaf for part in error.exceptions for leaf in _leaves(part)}
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """So many of something, in words."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -277,5 +278,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The same, or nothing where none is near."""
     from difflib import get_close_matches  # needed on this path only, and not free to import
 
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]!r}?" if close else ""
+    folded = {one.casefold(): one for one in known}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f"Did you mean {folded[close[0]]!r}?" if close else ""

@@ -89,7 +89,10 @@ class _StandardLogger:
         return _StandardLogger(_child_of(self._logger, name), self._info_level, self._error_level)
 
     def _log(self, level: int, msg: str, attrs: dict[str, Any]) -> None:
-        _write(self._logger, level, msg, attrs)
+        if self._logger.isEnabledFor(
+            level
+        ):  # else to make a record of it would be most of the cost
+            _write(self._logger, level, msg, attrs)
 
 
 AnyLogger = logging.Logger | logging.LoggerAdapter[Any]

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final
 
 from . import _clock
@@ -42,11 +42,9 @@ class Performance:
 
     path = ""  # as the seat of a context that is no player's
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, observers: tuple[Observer, ...] = ()
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, observers: Iterable[Observer] = ()) -> None:
         self._loop = loop
-        self._observers: tuple[Observer, ...] = tuple(_checked(one) for one in observers)
+        self._observers = checked_observers(observers)
         self._queue: deque[Event] = deque()
         self._publishing = False
         self._readers: list[_Reader] = []
@@ -357,6 +355,13 @@ async def _scaled(life: Life, count: int) -> None:
     result = scale(count)
     if inspect.isawaitable(result):
         await result
+
+
+def checked_observers(given: Any) -> tuple[Observer, ...]:
+    """The observers that an entry point was given, or a `TypeError`."""
+    if not isinstance(given, Iterable):
+        raise TypeError(f"observers are functions in a collection, as in [print], not {given!r}")
+    return tuple(map(_checked, given))
 
 
 def _checked(observer: Any) -> Observer:

@@ -11,8 +11,8 @@ import pytest
 from groups import turns
 from orchestra import Conductor, Context, Performance, playing
 from orchestra.testing import FakePlayer
-from orchestra.web.console import Console
-from orchestra.web.control import CommandError
+from orchestra.web.console.console import Console
+from orchestra.web.console.control import CommandError
 
 pytestmark = pytest.mark.virtual_time
 

@@ -21,7 +21,7 @@ from orchestra import (
 from orchestra.observers.prometheus import PrometheusObserver
 from orchestra.status import State
 from orchestra.testing import FakePlayer, fails, plays, slow_stop
-from orchestra.web.probed import has_been_ready, tell_so_far
+from orchestra.web.site.probed import has_been_ready, tell_so_far
 from served import served
 
 pytestmark = pytest.mark.real_time

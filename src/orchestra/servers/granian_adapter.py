@@ -22,6 +22,7 @@ from granian.log import DEFAULT_ACCESSLOG_FMT
 
 from ..errors import OrchestraError
 from .adapter import Options, Work
+from .granian_calls import calls
 from .granian_connections import Connections
 from .lifespan import Lifespan
 from .patience import until
@@ -33,7 +34,6 @@ ASGIWorker: Any = _granian.ASGIWorker
 SocketHolder: Any = _granian.SocketHolder
 _called: Any = asgi._callback_wrapper
 _watched: Any = _futures._future_watcher_wrapper
-_scheduler: Any = _futures._new_cbscheduler
 
 PATIENCE: Final = 0.5
 """Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
@@ -68,21 +68,11 @@ class GranianAdapter:
         await self._lifespan.start()
         for number, sock in enumerate(sockets, 1):
             self._connections.belong_to(sock)
-            self._workers.append(_Worker(number, sock, self._scheduler(), self._options))
+            self._workers.append(_Worker(number, sock, self._calls(), self._options))
 
-    def _scheduler(self) -> Any:
+    def _calls(self) -> Any:
         log_format = DEFAULT_ACCESSLOG_FMT if self._options.access_log else None
-        call = _called(self._handle, {}, self._lifespan.state, log_format)
-        return _scheduler(asyncio.get_running_loop(), _watched(call), impl_asyncio=True)
-
-    async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
-        def send_with_headers(message: Any) -> Any:
-            if "headers" not in message and message["type"] == "http.response.start":
-                # Granian refuses one without, which the standard allows.
-                message = {**message, "headers": ()}
-            return send(message)
-
-        await self._requests(scope, receive, send_with_headers)
+        return calls(_watched(_called(self._requests, {}, self._lifespan.state, log_format)))
 
     async def wait(self) -> None:
         """Until the application fails, or the threads of granian do."""
@@ -109,14 +99,16 @@ class GranianAdapter:
         await asyncio.sleep(min(LAST_LOOK, patience))
         # A connection that has just been made would be closed as an idle one.
         await until(lambda: not self._connections.anybody_new(), loop.time() + patience)
-        self._requests.see_off()
+        self._requests.end_streams()
+        self._requests.end_websockets()
         # A worker that is told to end sends no close frames any more.
-        await self._requests.seen_off(patience)
+        await self._requests.websockets_closed(patience)
         self._end_workers()
         begin, pause = loop.time(), 0.001
         while not self._all_ended():
             if loop.time() - begin >= patience:
-                self._requests.press(patience)
+                self._requests.press_streams()
+                self._requests.end_unfinished(patience)
                 if not self._requests:
                     self._connections.cut_those_with_nothing_to_send(patience)
             left = deadline - loop.time()

@@ -18,20 +18,17 @@ from ..log import report
 from ..performance import Performance
 from ..servers.place import Place, checked_place
 from .company import Company
-from .console import Console
+from .console.console import Console
+from .console.program import Program, Reloader, name_of_program
 from .directory import LONGEST, remove_stale, socket_path
-from .limits import Limits
-from .program import Program, Reloader, name_of_program
 
 if TYPE_CHECKING:
-    from .service import Service
+    from .site.service import Service
 
 LOGGER: Final = "orchestra.web/status"
 """Where a status is served is told here: not the logger of any group, whose names have no `/`."""
 
 log = logging.getLogger(LOGGER)
-
-LIMITS: Final = Limits()
 
 MODE: Final = 0o600
 """The mode of the Unix socket: it is its owner's alone."""
@@ -81,6 +78,7 @@ class StatusPlayer:
 
     kind = "status"
     signals_ready = True
+    lingers = True  # a supervisor does not blame it for having been there to the last
 
     def __init__(
         self,
@@ -167,13 +165,13 @@ class StatusPlayer:
     async def _served(
         self, performance: Performance, own: str | None, left: Callable[[], float]
     ) -> AsyncIterator[Service]:
-        from .door import Rules
-        from .service import Service
+        from .site.door import Rules
+        from .site.service import Service
 
         token = self._token
         with self._console.opened(performance, own=own) as console:
             program = Program(console, self._name, self._file, self._read_only, self._reloader)
-            service = Service(program, Rules(token, self._hosts, self._read_only), LIMITS)
+            service = Service(program, Rules(token, self._hosts, self._read_only))
             try:
                 await self._listen(service)
                 if service.tcp is not None:
