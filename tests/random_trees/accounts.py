@@ -64,7 +64,11 @@ class Accounts:
         raised: set[int] = set()
         for entry in record.entries:
             match entry:
-                case Returned(action=Remove(path=path) | Halt(path=path), error=Exception() as error, known=True):
+                case Returned(
+                    action=Remove(path=path) | Halt(path=path),
+                    error=Exception() as error,
+                    known=True,
+                ):
                     place = Place(f"remove or stop of {path!r}", error)
                     # Who ends the same player at the same time hears the same of it.
                     found = {id(one) for _, one in place.found}

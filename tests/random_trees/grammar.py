@@ -59,8 +59,7 @@ ARROWS: dict[tuple[str, str], str] = {
 BY_RESTART: dict[tuple[str, str], str] = {
     # Only while somebody waits for `restart` or `start`.
     **{
-        (state, "Started"): STARTING
-        for state in (STARTING, READY, STOPPING, CUT, ABANDONED, ENDED)
+        (state, "Started"): STARTING for state in (STARTING, READY, STOPPING, CUT, ABANDONED, ENDED)
     },
     (STOPPING, "Mended"): MENDED,
     (ENDED, "Mended"): MENDED,

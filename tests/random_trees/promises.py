@@ -263,8 +263,7 @@ class Promises:
                 case Called(action=Halt(path=path), known=True) if path in left:
                     idle.add(path)
                 case Called(action=Restart(path=path) | Start(path=path)) if path in left:
-                    left[path] = True
-                    idle.discard(path)
+                    left[path] = True  # and idle until it is: it may be refused
                 case Added(path=path) if split(path)[0] == spell.path:
                     left[path] = True
                 case Removed(path=path):
@@ -571,7 +570,12 @@ class Promises:
                 yield from self._judge_restart(action, call, error, start, end)
 
     def _judge_restart(
-        self, action: Restart | Start, call: Called, error: BaseException | None, start: int, end: int
+        self,
+        action: Restart | Start,
+        call: Called,
+        error: BaseException | None,
+        start: int,
+        end: int,
     ) -> Iterator[str]:
         if isinstance(error, KeyError):
             if call.known and not action.by_path:

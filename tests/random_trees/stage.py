@@ -696,7 +696,11 @@ class Stage:
         leaves = sorted(
             join(path, name) for path, _, inner in groups for name in inner if inner[name] is None
         )
-        if any(group.idle.intersection(befores) for _, group, _ in groups for befores in group.after.values()):
+        if any(
+            group.idle.intersection(befores)
+            for _, group, _ in groups
+            for befores in group.after.values()
+        ):
             return  # who comes after an idle one waits for it
         if all(group.stop_when == "never" or inner or group.idle for _, group, inner in groups):
             if ended or sorted(started) != leaves or not status.ready:

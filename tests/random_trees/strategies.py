@@ -120,7 +120,8 @@ def actions(draw: st.DrawFn, tree: Group) -> Action:
     paths += [join(path, name) for path in of_groups for name in NAMES[-1:]]
     patience = st.one_of(st.just(EVER), st.just(EVER), delays)
     match draw(
-        st.sampled_from([
+        st.sampled_from(
+            [
                 "look",
                 "add",
                 "remove",
@@ -130,7 +131,8 @@ def actions(draw: st.DrawFn, tree: Group) -> Action:
                 "cancel",
                 "stop",
                 "cancel-task",
-            ])
+            ]
+        )
     ):
         case "add":
             path = join(draw(st.sampled_from(of_groups)), draw(st.sampled_from(NAMES)))
