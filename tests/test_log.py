@@ -508,7 +508,7 @@ def test_a_line_that_nobody_wants_is_not_made() -> None:
             asked.append(msg)
             return msg, kwargs
 
-    logger = logging.getLogger("test_log.strict")
+    logger = logging.getLogger("orchestra-test-strict")
     logger.setLevel(logging.ERROR)
     lines = logger_from_logging(Adapter(logger, {}))
     lines.info("quiet")

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.case import given_size, report
 from orchestra import Conductor, Context, Performance
-from orchestra.web.console import Console
+from orchestra.web.console.console import Console
 
 LOOKS = 7
 

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from harness.case import given_size, report
-from orchestra.web.pages import Pages
+from orchestra.web.site.pages import Pages
 
 SECONDS = 5
 GROUP = 20  # players in each group

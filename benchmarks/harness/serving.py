@@ -66,7 +66,9 @@ def served(how: str, library: str) -> Iterator[Served]:
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-P", "-m", "programs.serving", how, library, str(port)]
-    with subprocess.Popen(command) as process:
+    # Each in a session of its own, since Linux may share the processors out to sessions first: the one
+    # that lies in ours would get less of them beside the client, and the one that begins another more.
+    with subprocess.Popen(command, start_new_session=True) as process:
         try:
             _wait_for(process, port)
             yield Served(process, port)

@@ -129,7 +129,7 @@ class Guard:
         def words() -> Iterator[str]:
             yield f"orchestra: the process ends with {code}: {why}"
             if self._steps is not None and not self._steps.root.life.over:
-                yield from _places(dict(leaves(self._steps.root.life)))
+                yield from _places(dict(leaves(self._steps.root.life, lingering=True)))
             yield from _stacks()
 
         end_process(code, words)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from . import _clock
 from ._life import Life
 from .player import kind_of
 from .status import Players, PlayerStatus, State
+
+_ENDED: Final = (State.STOPPED, State.SKIPPED)
 
 
 def below(life: Life) -> list[Life]:
@@ -16,14 +19,17 @@ def below(life: Life) -> list[Life]:
     return [one for group in life.groups or () for one in list(group.lives.values())]
 
 
-def leaves(life: Life) -> Iterator[tuple[str, str]]:
-    """The paths of those that still go on at the ends of the tree, and where each is."""
+def leaves(life: Life, *, lingering: bool = False) -> Iterator[tuple[str, str]]:
+    """The paths of those that still go on at the ends of the tree, and where each is.
+
+    Those that linger, and would end if the others did, are among them only if they are asked for.
+    """
     alive = [one for one in below(life) if not one.over]
     for one in alive:
-        yield from leaves(one)
+        yield from leaves(one, lingering=lingering)
     elsewhere = {} if life.subtree is None else life.subtree.leaves()
     yield from elsewhere.items()
-    if elsewhere:
+    if elsewhere or (life.terms.lingers and not lingering):
         return
     # A conductor whose players are all over is about to end by itself.
     if not alive and not (life.groups and getattr(life.player, "bounds_its_stop", False)):
@@ -60,6 +66,7 @@ def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
         error=life.error,
         details=details,
         players=players,
+        done=state in _ENDED and life.has_run and not life.stopping,
     )
     inner = None if life.subtree is None else life.subtree.status()
     return found if inner is None else _with_subtree(found, inner, ready=ready)

@@ -32,6 +32,15 @@ class Stream(Protocol):
     def publish(self, event: Event) -> None: ...
 
 
+def check_thread(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise a `RuntimeError` where this is not the thread of a loop that runs."""
+    if loop.is_running() and asyncio._get_running_loop() is not loop:
+        raise RuntimeError(
+            "players are steered in the thread of their loop; from another, use "
+            "asyncio.run_coroutine_threadsafe or loop.call_soon_threadsafe"
+        )
+
+
 class Supervisor:
     """Keeps players: asks them to stop, cuts off and abandons those that do not."""
 
@@ -133,7 +142,7 @@ class Supervisor:
         """Cut these off, after a look at where all of them are."""
         for life in lives:
             if life.stopping and life.has_begun():
-                life.left = {**dict(leaves(life)), **(life.left or {})}
+                life.left = {**dict(leaves(life)), **(life.left or {})} or None
         for life in lives:
             life.cut(self._grace_of(life) if grace is None else grace)
 
@@ -143,7 +152,7 @@ class Supervisor:
 
     def _abandon(self, life: Life) -> None:
         if life.stopping:
-            left = dict(leaves(life))
+            left = dict(leaves(life, lingering=True))
             life.left = {**left, **(life.left or {})}
             self.failures.abandoned += left
         life.abandon()

@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from ._clock import seconds
-from ._signature import ACCEPTED, judge, what_is
+from ._signature import ACCEPTED, check_play, judge, what_is
 from .backoff import as_backoff
 from .context import Context
 from .errors import nearest
@@ -30,6 +30,8 @@ class Player(Protocol):
     - `start_timeout`: seconds that it has to get ready, or the run fails (`StartTimeoutError`).
     - `watchdog`: seconds without `ctx.heartbeat()` after which the run fails (`WatchdogError`).
     - `def backoff(self)`: see `PlayerWithBackoff`.
+    - `kind`: the word for it in a status; without one, the name of its class.
+    - `def shown_settings(self)`: what a status page shows of it, as a mapping of names to values.
 
     >>> class Worker:
     ...     async def play(self, ctx):
@@ -126,7 +128,9 @@ def as_player(given: Any) -> Player:
     if isinstance(given, type):
         hint = "give an instance" if hasattr(given, "play") else "it has no `play` method"
         raise TypeError(f"{what_is(given)} is no player: {hint}")
-    if callable(getattr(given, "play", None)):
+    play = getattr(given, "play", None)
+    if callable(play):
+        check_play(given, play)
         return given  # type: ignore[no-any-return]
     if callable(given):
         return _from_function(given)
@@ -192,6 +196,7 @@ class Terms:
     backoff: Callable[[], Iterable[float]] | None = None
     always: bool = False
     overlaps: bool = False  # it may start while an earlier run of it, that was abandoned, goes on
+    lingers: bool = False  # asked to stop, it waits for others only: cut off, it was not late
     has_limits: bool = False  # whether a run has to be watched
 
 
@@ -216,6 +221,7 @@ def terms_of(player: Player) -> Terms:
         always=bool(getattr(player, "_restarts_always", False)),
         # A player may have something of this name that means something else.
         overlaps=getattr(player, "overlap", False) is True,
+        lingers=getattr(player, "lingers", False) is True,
         **limits,
     )
 

@@ -12,7 +12,7 @@ import pytest
 
 from orchestra import CommandPlayer, Conductor, Context, replicate, restarting
 from orchestra.testing import FakePlayer
-from orchestra.web.openapi import DOCUMENT
+from orchestra.web.api.openapi import DOCUMENT
 from served import JSON, served
 
 pytestmark = pytest.mark.real_time

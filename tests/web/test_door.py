@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 
 from orchestra import Context
 from orchestra.testing import FakePlayer
-from orchestra.web.door import Rules, has_token, is_foreign, is_our_name, refused
+from orchestra.web.site.door import Rules, has_token, is_foreign, is_our_name, refused
 from served import JSON, close, served
 
 RULES = Rules("secret", names={"status.example"})

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 
 from orchestra import Conductor, StatusPlayer, playing_in_thread, replicate
 from orchestra.testing import FakePlayer
-from orchestra.web.api import Api
-from orchestra.web.openapi import DOCUMENT
+from orchestra.web.api.openapi import DOCUMENT
+from orchestra.web.api.routes import Api
 
 EXCLUDED = ["/api/stop", "/api/stream", "/metrics"]
 """The first would end the program under test, the second has no end, the third is no JSON."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestra.web import pages
+from orchestra.web.site import pages
 from served import served
 
 pytestmark = pytest.mark.real_time

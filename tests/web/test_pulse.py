@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestra.web.pulse import MOST_GONE, SHARE, Pulse, is_same, pause_after
+from orchestra.web.api.pulse import MOST_GONE, SHARE, Pulse, is_same, pause_after
 
 pytestmark = pytest.mark.virtual_time
 

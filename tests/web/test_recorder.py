@@ -14,9 +14,9 @@ import pytest
 from groups import Show, show, turns
 from orchestra import Conductor, Context, Failed, Logger, Started, Stopping
 from orchestra.testing import FakePlayer, Take, ends, fails, plays
-from orchestra.web import recorder as module
-from orchestra.web.entries import EventRecord, LogLine
-from orchestra.web.recorder import Recorder, Slice
+from orchestra.web.record import recorder as module
+from orchestra.web.record.entries import EventRecord, LogLine
+from orchestra.web.record.recorder import Recorder, Slice
 
 pytestmark = pytest.mark.virtual_time
 

@@ -6,9 +6,9 @@ import pytest
 
 from orchestra import Conductor, playing
 from orchestra.testing import FakePlayer
-from orchestra.web import program
-from orchestra.web.console import Console
-from orchestra.web.program import Program, name_of_program, version
+from orchestra.web.console import program
+from orchestra.web.console.console import Console
+from orchestra.web.console.program import Program, name_of_program, version
 
 
 @pytest.mark.parametrize(

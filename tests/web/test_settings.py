@@ -26,7 +26,7 @@ from orchestra import (
 from orchestra.demo.primes import count_primes
 from orchestra.probes import tcp
 from orchestra.testing import FakePlayer
-from orchestra.web.settings import in_words, plain, settings_of
+from orchestra.web.console.settings import in_words, plain, settings_of
 
 pytestmark = pytest.mark.virtual_time
 

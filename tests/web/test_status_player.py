@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Callable
 from importlib import util
 from pathlib import Path
@@ -18,6 +19,7 @@ from orchestra import (
     Context,
     OrchestraError,
     StatusPlayer,
+    play_until_signal,
     playing,
 )
 from orchestra.testing import FakePlayer, ends, hangs, slow_stop
@@ -217,6 +219,61 @@ async def test_a_stuck_player_does_not_make_it_late(uds: str) -> None:
     assert getattr(error, "left", None) == ("stuck",)
 
 
+async def test_a_second_signal_names_only_those_who_still_worked(uds: str) -> None:
+    """It ends at once when all are cut off, and is none of those that did not stop."""
+    asked = asyncio.Event()
+
+    async def slow(ctx: Context) -> None:
+        await ctx.wait()
+        asked.set()
+        await asyncio.sleep(3600)
+
+    ops = Conductor({"status": StatusPlayer(uds=uds, port=0)})
+    conductor = Conductor({"jobs": Conductor({"slow": slow}), "ops": ops}, timeout=3600)
+    task = asyncio.ensure_future(play_until_signal(conductor, signal.SIGUSR1))
+    while not os.path.exists(uds):
+        await asyncio.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await asked.wait()
+    os.kill(os.getpid(), signal.SIGUSR1)
+    with pytest.raises(ConductorError) as caught:
+        await task
+    (error,) = caught.value.exceptions
+    assert getattr(error, "left", None) == ("jobs.slow",)
+    assert not os.path.exists(uds)
+
+
+async def test_cut_off_alone_it_is_nobody_who_was_late(uds: str) -> None:
+    """A group without any time to stop in ends well, if this is all that plays in it."""
+    conductor = Conductor({"status": StatusPlayer(uds=uds)}, timeout=0)
+    async with playing(conductor) as performance:
+        performance.stop()
+
+
+@pytest.mark.leaves_tasks("a status player that is stuck")
+async def test_one_that_is_stuck_is_named(uds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it does not end though it was cut off, it is named, as everybody is."""
+    from orchestra.web.site.service import Service
+
+    close, released = Service.close, asyncio.Event()
+
+    async def hang(self: Service, timeout: float) -> None:
+        await close(self, timeout)
+        while not released.is_set():
+            try:
+                await released.wait()
+            except asyncio.CancelledError:
+                pass
+
+    monkeypatch.setattr(Service, "close", hang)
+    with pytest.raises(ConductorError) as caught:
+        async with playing(Conductor({"status": StatusPlayer(uds=uds)}, timeout=0.2)):
+            pass
+    released.set()
+    (error,) = caught.value.exceptions
+    assert getattr(error, "left", None) == ("status",)
+
+
 @pytest.mark.parametrize("terms", [{"ordered": True}, {"after": {"status": ["db"]}}])
 async def test_those_that_wait_for_it_are_not_waited_for(uds: str, terms: Any) -> None:
     """In an order, those before it are asked to stop when it has ended, so it does so at once."""
@@ -248,6 +305,62 @@ async def test_restarted_alone_it_waits_for_nobody(uds: str) -> None:
         assert tree.status.url is not None
         assert tree.status.url.endswith(first)
         assert (await tree.get("/api/players/status"))["player"]["restarts"] == 1
+
+
+async def test_restarted_it_is_where_it_was(uds: str) -> None:
+    """Where any port would do, the first is kept for the page that is open; if it can be had."""
+    async with served(uds, {"a": FakePlayer()}) as tree:
+        await tree.performance.restart("status")
+        assert str(tree.status.url).startswith(f"{tree.base}/")
+        await tree.performance.stop_player("status")
+        other = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", tree.port)
+        await tree.performance.start("status")
+        assert not str(tree.status.url).startswith(f"{tree.base}/")
+        other.close()
+        await other.wait_closed()
+
+
+async def test_a_port_that_is_taken_is_its_failure(uds: str) -> None:
+    """Asked for by its number, it is that one or none, and the error says which."""
+    async with served(uds) as tree:
+        status = StatusPlayer(port=tree.port, uds=False)
+        with pytest.raises(ConductorError, match=rf"127\.0\.0\.1:{tree.port}") as caught:
+            async with playing(Conductor({"status": status})):
+                pass
+        assert isinstance(caught.value.failures["status"], OSError)
+
+
+async def test_two_of_them_in_one_tree(uds: str) -> None:
+    """Each shows all; they are steered by one another, and end together."""
+    async with served(uds, {"second": StatusPlayer(uds=f"{uds}2", name="second")}) as tree:
+        async with unix_client(f"{uds}2") as client:
+            rows = (await client.get("/api/players")).json()["players"]
+            assert [row["path"] for row in rows] == ["", "status", "second"]
+            answer = await client.post("/api/players/status/restart", json={})
+            assert answer.json()["finished"]
+        await tree.post("/api/players/second/stop")
+        assert not os.path.exists(f"{uds}2")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_two_of_them_do_not_wait_for_each_other(uds: str, nested: bool) -> None:
+    """They end when all but them have, by themselves or because they were asked to."""
+    second: Any = StatusPlayer(uds=f"{uds}2", name="second")
+    if nested:
+        second = Conductor({"second": second, "done": FakePlayer(ends())})
+    players = {"status": StatusPlayer(uds=uds), "more": second}
+    job = Conductor({**players, "job": FakePlayer(ends(0.05))})
+    await asyncio.wait_for(job.play(Context()), 20)
+    began = asyncio.get_running_loop().time()
+    async with playing(Conductor({**players, "job": FakePlayer()}, timeout=3600)):
+        pass
+    assert asyncio.get_running_loop().time() - began < 1800
+    stays = Conductor({"inner": second}, stop_when="never")
+    async with playing(
+        Conductor({"status": players["status"], "stays": stays, "job": FakePlayer(ends())})
+    ) as performance:
+        await asyncio.sleep(0.1)
+        assert performance.status().find("status").state == "ready"
 
 
 async def test_a_request_in_flight_is_no_failure(
@@ -315,7 +428,7 @@ async def test_a_tree_that_is_over_is_not_ready(uds: str) -> None:
 
 async def test_a_server_that_ends_by_itself(uds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """That is a failure of the player too."""
-    from orchestra.web.guarded import GuardedAdapter
+    from orchestra.web.site.connections import GuardedAdapter
 
     async def end(self: GuardedAdapter) -> None: ...
 
@@ -329,7 +442,7 @@ async def test_a_server_that_fails_is_told(
     uds: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Inside of a tree that is the failure of the player; outside it is in the log."""
-    from orchestra.web.service import Service
+    from orchestra.web.site.service import Service
 
     async def fail(self: Service) -> None:
         raise RuntimeError("the server is broken")

@@ -8,8 +8,8 @@ import pytest
 
 from orchestra import Conductor, Context
 from orchestra.testing import FakePlayer
-from orchestra.web import api, stream
-from orchestra.web.stream import event
+from orchestra.web.api import routes, stream
+from orchestra.web.api.stream import event
 from served import Events, close, served
 
 pytestmark = pytest.mark.real_time
@@ -142,7 +142,7 @@ async def test_nobody_follows_an_unknown_player(uds: str) -> None:
 
 async def test_there_is_an_end_to_streams(uds: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many may follow at a time; one more is told to come again later."""
-    monkeypatch.setattr(api, "MOST", 1)
+    monkeypatch.setattr(routes, "MOST", 1)
     async with served(uds) as tree:
         async with tree.unix.stream("GET", "/api/stream") as response:
             await Events(response).next()

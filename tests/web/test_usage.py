@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestra.web import usage
-from orchestra.web.usage import Measured, Usage, by_session, measure, share_of
+from orchestra.web.console import usage
+from orchestra.web.console.usage import Measured, Usage, by_session, measure, share_of
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells this")
 

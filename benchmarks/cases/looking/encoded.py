@@ -1,6 +1,6 @@
 """the same, in JSON."""
 
 from harness.looking import look
-from orchestra.web.answers import encoded
+from orchestra.web.api.answers import encoded
 
 look(lambda performance, console: encoded(console.overview()))

@@ -19,7 +19,7 @@ from .asking import Reach
 from .sight import Look, Sight
 
 if TYPE_CHECKING:
-    from ..web.program import Reloader
+    from ..web.console.program import Reloader
 
 SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 """SIGHUP is what comes when the terminal is closed."""

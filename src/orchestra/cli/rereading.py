@@ -11,12 +11,12 @@ from ..log import in_words
 from ..player import Player
 
 if TYPE_CHECKING:
-    from ..web.program import Reloader
+    from ..web.console.program import Reloader
 
 
 def reloader_of(program: Program, player: Player) -> Reloader:
     """Reads the file of a program that plays, and applies what has changed."""
-    from ..web.control import CommandError
+    from ..web.console.control import CommandError
 
     reload = Reload(program, player)
 

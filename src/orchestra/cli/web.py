@@ -14,7 +14,7 @@ from ..performance import Performance
 from .address import LOOPBACK, Address
 
 if TYPE_CHECKING:
-    from ..web.program import Reloader
+    from ..web.console.program import Reloader
 
 MISSING: Final = "pip install 'orchestra-players[web]'"
 

@@ -8,7 +8,8 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -18,20 +19,17 @@ from ..log import report
 from ..performance import Performance
 from ..servers.place import Place, checked_place
 from .company import Company
-from .console import Console
+from .console.console import Console
+from .console.program import Program, Reloader, name_of_program
 from .directory import LONGEST, remove_stale, socket_path
-from .limits import Limits
-from .program import Program, Reloader, name_of_program
 
 if TYPE_CHECKING:
-    from .service import Service
+    from .site.service import Service
 
 LOGGER: Final = "orchestra.web/status"
 """Where a status is served is told here: not the logger of any group, whose names have no `/`."""
 
 log = logging.getLogger(LOGGER)
-
-LIMITS: Final = Limits()
 
 MODE: Final = 0o600
 """The mode of the Unix socket: it is its owner's alone."""
@@ -81,6 +79,7 @@ class StatusPlayer:
 
     kind = "status"
     signals_ready = True
+    lingers = True  # a supervisor does not blame it for having been there to the last
 
     def __init__(
         self,
@@ -113,6 +112,7 @@ class StatusPlayer:
         # One for all its starts: a page that is open finds it again after a restart.
         self._token = secrets.token_urlsafe(32)  # 256 bits
         self._url: str | None = None
+        self._port: int | None = None  # that it was given, where any would do
 
     def __repr__(self) -> str:
         places = [] if self._tcp is None else [str(self._tcp)]
@@ -167,13 +167,13 @@ class StatusPlayer:
     async def _served(
         self, performance: Performance, own: str | None, left: Callable[[], float]
     ) -> AsyncIterator[Service]:
-        from .door import Rules
-        from .service import Service
+        from .site.door import Rules
+        from .site.service import Service
 
         token = self._token
         with self._console.opened(performance, own=own) as console:
             program = Program(console, self._name, self._file, self._read_only, self._reloader)
-            service = Service(program, Rules(token, self._hosts, self._read_only), LIMITS)
+            service = Service(program, Rules(token, self._hosts, self._read_only))
             try:
                 await self._listen(service)
                 if service.tcp is not None:
@@ -186,7 +186,7 @@ class StatusPlayer:
 
     async def _listen(self, service: Service) -> None:
         if self._tcp is not None:
-            await service.listen(self._tcp)
+            await self._listen_on_tcp(service, self._tcp)
         if self._uds is False:
             return
         try:
@@ -200,6 +200,15 @@ class StatusPlayer:
                 raise
             # Nobody has asked for it by name, as in a container that can't write anywhere.
             log.warning("the command line can't see this program: %s", error)
+
+    async def _listen_on_tcp(self, service: Service, place: Place) -> None:
+        if self._port is not None:
+            # After a restart a page that is open looks for it where it was.
+            with suppress(OSError):
+                await service.listen(replace(place, port=self._port))
+                return
+        await service.listen(place)
+        self._port = service.port
 
 
 def _left(ctx: Context) -> float:
