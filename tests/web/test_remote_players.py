@@ -31,10 +31,10 @@ async def test_what_plays_elsewhere_is_seen(uds: str) -> None:
         remote = [path for path, row in rows.items() if row["remote"]]
         assert remote == ["jobs.it.a"]
         pid = rows["jobs.it"]["details"]["pid"]
-        (place,) = (await tree.get("/api/stack?path=jobs.it.a"))["places"]
+        (place,) = (await tree.unix.get("/api/stack?path=jobs.it.a")).json()["places"]
         assert (place["path"], place["name"]) == ("jobs.it.a", "a")
         assert place["where"] == f"process {pid}"
-        assert (await tree.get("/api/settings?path=jobs.it.a"))["settings"] == {}
+        assert (await tree.unix.get("/api/settings?path=jobs.it.a")).json()["settings"] == {}
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "scale"])

@@ -162,6 +162,24 @@ def test_a_small_screen_has_all_that_is_needed(page: Page) -> None:
             assert sticking_out(page) == [], width
 
 
+def test_events_on_a_small_screen_are_lines(page: Page) -> None:
+    """When, what and who stand in one line above what is told; nothing is broken into letters."""
+    bad = Actor(backoff=[90])
+    page.set_viewport_size({"width": 390, "height": 800})
+    with Program({"jobs": Conductor({"bad": bad})}) as program:
+        page.goto(program.url)
+        bad.fail(ValueError("boom " * 50))
+        row(page, "jobs").click()
+        page.get_by_role("tab", name="Events").click()
+        first = page.locator(".events tr", has_text="BackingOff")
+        expect(first.locator(".who")).to_have_text("bad")
+        boxes = [first.locator(cell).bounding_box() for cell in (".at", ".kind", ".who", ".text")]
+        when, what, who, text = (box for box in boxes if box is not None)
+        assert when["y"] == what["y"] == who["y"]
+        assert when["height"] < 30
+        assert text["y"] > when["y"]
+
+
 def sticking_out(page: Page) -> list[str]:
     """What is wider than the screen, or can be scrolled sideways."""
     return list(

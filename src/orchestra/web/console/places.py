@@ -17,6 +17,7 @@ from ..._life import Life
 from ..._snapshot import below
 from ...log import player_path
 from ...performance import Performance
+from ...status import State
 from .rows import process_of
 
 
@@ -48,11 +49,18 @@ def places(performance: Performance, path: str = "") -> list[Place]:
         return [Place(path, "player", path.rpartition(".")[2], process.where())]
     lives = [one for top in _tops(performance, path) for one in _all(top) if not one.over]
     paths = {one.path for one in lives}
-    found = [Place(one.path, "player", one.name, one.where()) for one in lives]
+    found = [Place(one.path, "player", one.name, _where(one)) for one in lives]
     found += _tasks(paths, {one.task for one in lives})
     found += _threads(paths)
     order = {path: number for number, path in enumerate(one.path for one in lives)}
     return sorted(found, key=lambda place: order[place.path])
+
+
+def _where(life: Life) -> str:
+    # Its task is our own then, and what that waits for tells nobody anything.
+    if life.state is State.BACKING_OFF:
+        return "between two runs"
+    return life.where() or "before its first run"
 
 
 def _tops(performance: Performance, path: str) -> list[Life]:

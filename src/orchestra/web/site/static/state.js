@@ -29,6 +29,9 @@ export function wordOf(row) {
   return playing && !row.ready ? "draining" : row.state;
 }
 
+// Those that are told with a time.
+const TIMED = ["backing off", "starting", "stopping", "cut off"];
+
 const look = (word) => LOOKS[word] ?? ["?", "calm"];
 export const signOf = (word) => look(word)[0];
 export const toneOf = (word) => look(word)[1];
@@ -40,8 +43,15 @@ export function inWords(row, now) {
   const word = wordOf(row);
   if (word === "backing off" && row.nextAt !== null) return `${word}, ${countdown(row.nextAt - now)}`;
   if (word === "waiting" && row.waits_for?.length) return `waits for ${siblings(row)}`;
-  if (["starting", "stopping", "cut off"].includes(word)) return `${word}, ${duration(now - row.since)}`;
+  if (TIMED.includes(word)) return `${word}, ${duration(now - row.since)}`;
   return word;
+}
+
+/** How many letters it takes to say how this is, whatever the time that is told with it. */
+export function lettersFor(row) {
+  const word = wordOf(row);
+  if (word === "waiting") return inWords(row, 0).length;
+  return TIMED.includes(word) ? word.length + ", 9 m 59 s".length : word.length;
 }
 
 function siblings(row) {
@@ -52,9 +62,11 @@ function siblings(row) {
 
 /** What can be done with a player: a command and its label each.
  *
- * Of one that `shows` this page, all but a stop: there would be nobody left here to start it again.
+ * Of one that `shows` this page, all but a stop: there would be nobody left here to start it again. One
+ * in another process is steered with that.
  */
 export function commandsFor(row, shows = false) {
+  if (row.remote) return [];
   const all = possible(row);
   return shows ? all.filter(([name]) => name !== "stop") : all;
 }
