@@ -73,9 +73,13 @@ def _find_suites() -> list[Suite]:
     return [suite for module in modules for suite in module.SUITES]
 
 
+def _folder(suite: Suite) -> Path:
+    return CASES / (suite.folder or suite.name)
+
+
 def _cases(suite: Suite) -> dict[str, str]:
     """Return the cases of a suite with their labels."""
-    return find_cases(CASES / suite.folder)
+    return find_cases(_folder(suite))
 
 
 def _choose(suite: Suite, only: Iterable[str]) -> list[str]:
@@ -93,8 +97,8 @@ def _choose(suite: Suite, only: Iterable[str]) -> list[str]:
 def _measure(suite: Suite, cases: Sequence[str], options: argparse.Namespace) -> list[Table]:
     """Measure the cases of a suite, and print its tables."""
     rounds = min(suite.rounds or options.rounds, options.rounds)
-    sizes = suite.quick_sizes if options.quick else suite.sizes
-    folder = CASES / suite.folder
+    sizes = (suite.quick_sizes if options.quick else ()) or suite.sizes
+    folder = _folder(suite)
     tables = play_suite(suite, folder, cases, sizes=sizes, rounds=rounds, limit=options.limit)
     for table in tables:
         print("\n" + render_table(table, _cases(suite), rounds), flush=True)

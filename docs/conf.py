@@ -36,6 +36,8 @@ myst_heading_anchors = 3
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# What a default is called, and not what it holds: that of `os.environ` would be the builder's secrets.
+autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 # The plugin's page needs its docstring only.
@@ -60,6 +62,21 @@ def docstring_as_markdown(
     """Wrap a docstring, which autodoc would read as reStructuredText, in the directive above."""
     if any(lines):
         lines[:] = [".. markdown::", "", *(f"   {line}" for line in fence_doctests(lines)), ""]
+
+
+def plain_defaults(
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: object,
+    options: object,
+    signature: str | None,
+    returns: str,
+) -> tuple[str, str] | None:
+    """Show as `{}` what is an empty mapping to a reader, whatever makes it."""
+    if signature is None:
+        return None
+    return signature.replace("MappingProxyType({})", "{}").replace("<factory>", "{}"), returns
 
 
 def fence_doctests(lines: list[str]) -> Iterator[str]:
@@ -102,5 +119,6 @@ def link_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("markdown", Markdown)
     app.connect("autodoc-process-docstring", docstring_as_markdown)
+    app.connect("autodoc-process-signature", plain_defaults)
     app.connect("doctree-resolved", link_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

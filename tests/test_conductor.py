@@ -23,6 +23,7 @@ from orchestra import (
     PlayerFunc,
     StopTimeoutError,
     ThreadPlayer,
+    play_until_signal,
     restarting,
 )
 from orchestra.testing import FakePlayer, ends, fails, fails_stopping, hangs, plays, slow_stop
@@ -116,6 +117,29 @@ def test_an_unknown_stop_when_is_refused(stop_when: Any) -> None:
         Conductor(stop_when=stop_when)
 
 
+@pytest.mark.parametrize("ordered", [None, 1, "yes", ["db", "api"]])
+def test_an_order_is_that_of_the_players(ordered: Any) -> None:
+    """Names in an order are no answer to whether there is one: a `TypeError`."""
+    with pytest.raises(TypeError, match="ordered is True or False"):
+        Conductor({"api": nothing, "db": nothing}, ordered=ordered)
+
+
+@pytest.mark.parametrize("ctx", [None, 5, "ctx", Context])
+async def test_what_is_no_context_is_refused(ctx: Any) -> None:
+    """Playing with anything else is a `TypeError` that says what was given, and plays nothing."""
+    player = FakePlayer()
+    conductor = Conductor({"a": player})
+    with pytest.raises(TypeError, match=r"an orchestra\.Context is wanted") as raised:
+        await conductor.play(ctx)
+    assert repr(ctx) in str(raised.value)
+    if ctx is not None:  # which is the default there
+        with pytest.raises(TypeError, match=r"an orchestra\.Context is wanted"):
+            await play_until_signal(conductor, ctx=ctx)
+    assert not player.runs
+    await conductor.play(Context().child(timeout=1))
+    assert player.runs == 1
+
+
 @pytest.mark.parametrize("players", [None, 5, [nothing], {nothing}, "abc"])
 def test_players_come_by_name(players: Any) -> None:
     """Players without names are a `TypeError` that shows how to name them."""
@@ -187,6 +211,7 @@ def test_a_conductor_shows_how_many_players_it_has() -> None:
     conductor = Conductor({"a": nothing})
     conductor.add("me", conductor)
     assert repr(conductor) == "<Conductor of 2 players>"
+    assert repr(Conductor({"a": nothing})) == "<Conductor of 1 player>"
 
 
 def test_conductors_do_not_share_their_defaults() -> None:
@@ -479,6 +504,21 @@ async def test_nested_groups_are_flattened() -> None:
     assert stop_timeout(error).left == ("c",)
 
 
+async def test_a_group_under_a_root_of_its_own_is_told_by_its_full_path() -> None:
+    """What a player has played by itself is noted with the path that it has in the whole tree."""
+
+    async def by_itself(ctx: Context) -> None:
+        await Conductor({"b": FakePlayer(fails(OSError()))}).play(Context())
+
+    async def regroups(ctx: Context) -> None:
+        raise ConductorError("all in all", [KeyError("c")])
+
+    error = await failure(Conductor({"g": Conductor({"a": by_itself})}))
+    assert "raised by player 'g.a.b'" in notes(error.failures["g.a.b"])
+    error = await failure(Conductor({"g": Conductor({"a": regroups})}))
+    assert notes(error.failures["g.a"]) == ["raised by player 'g.a'"]
+
+
 class Closing(BaseException):
     """Somebody's own way to leave."""
 
@@ -529,10 +569,11 @@ async def test_a_stop_iteration_hangs_nobody(error: Exception) -> None:
 
 
 async def test_a_play_that_is_not_async_is_a_failure() -> None:
-    """A `play` that returns nothing to await has failed."""
+    """A `play` that returns what can't be awaited has failed."""
 
     class Plain:
-        def play(self, ctx: Context) -> None: ...
+        def play(self, ctx: Context) -> Any:
+            return 5
 
     error = await failure(Conductor({"a": Plain(), "b": FakePlayer()}))
     assert type(error.failures["a"]) is TypeError

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import copy
 import gc
 import math
+import pickle
 import signal
 import sys
 import threading
@@ -166,6 +168,13 @@ def test_any_tree_agrees_with_the_rule(data: st.DataObject) -> None:
             remaining = ctx.remaining()
             assert remaining is not None
             assert remaining == shortest or shortest - 50 < remaining <= shortest
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_context_is_not_copied(copied: Callable[[Any], Any]) -> None:
+    """Nobody could end a copy: it is a TypeError that says what to use."""
+    with pytest.raises(TypeError, match="a Context can't be copied or pickled: use `child\\(\\)`"):
+        copied(Context().child())
 
 
 @pytest.mark.parametrize("within", [*[one for one in NONSENSE if one is not None], math.inf])
@@ -1087,6 +1096,20 @@ async def test_a_body_is_interrupted_when_it_is_done() -> None:
     assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]
     await asyncio.sleep(1)
     assert not ctx._waiters
+
+
+@pytest.mark.virtual_time
+async def test_an_interrupt_may_be_entered_again() -> None:
+    """One that has cancelled its body once does so the next time as well."""
+    ctx = Context()
+    asyncio.get_running_loop().call_later(1, ctx.cancel)
+    interrupt = ctx.interrupt()
+    for _ in range(2):
+        async with asyncio.timeout(60), interrupt:
+            await asyncio.sleep(3600)
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
 
 
 @pytest.mark.virtual_time

@@ -303,6 +303,8 @@ def test_nothing_is_no_error() -> None:
     ("name", "known", "hint"),
     [
         ("wroker", ["api", "worker"], "Did you mean 'worker'?"),
+        ("WORKER", ["api", "worker"], "Did you mean 'worker'?"),
+        ("db", ["DB", "api"], "Did you mean 'DB'?"),
         ("x", ["worker", "api"], "There are: api, worker."),
         ("x", [], "There are none."),
         ("x", map(str, range(12)), "There are: 0, 1, 10, 11, 2, 3, 4, 5, 6, 7 and 2 more."),

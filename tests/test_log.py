@@ -495,8 +495,25 @@ def test_the_names_are_looked_up_once_per_factory(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(logging, "makeLogRecord", lambda given: calls.append(1) or usual(given))
     log_room._taken_names.cache_clear()
     for _ in range(5):
-        default_logger().info("a line")
+        default_logger().error("a line")
     assert len(calls) == 1
+
+
+def test_a_line_that_nobody_wants_is_not_made() -> None:
+    """Below the level of its logger, a line costs no more than the question."""
+    asked = []
+
+    class Adapter(logging.LoggerAdapter[logging.Logger]):
+        def process(self, msg: str, kwargs: Any) -> Any:
+            asked.append(msg)
+            return msg, kwargs
+
+    logger = logging.getLogger("orchestra-test-strict")
+    logger.setLevel(logging.ERROR)
+    lines = logger_from_logging(Adapter(logger, {}))
+    lines.info("quiet")
+    lines.error("loud")
+    assert asked == ["loud"]
 
 
 # What a player has to tell itself

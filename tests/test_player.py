@@ -9,6 +9,7 @@ import itertools
 import operator
 import pickle
 import time
+import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -459,6 +460,109 @@ def test_anything_else_is_refused(wrong: Any, reason: str) -> None:
         with pytest.raises(TypeError) as raised:
             take(wrong)
         assert reason in str(raised.value)
+
+
+class YieldsEvents:
+    async def play(self, ctx: Context) -> AsyncIterator[int]:
+        yield 1
+
+
+class YieldsSteps:
+    def play(self, ctx: Context) -> Iterator[int]:
+        yield 1
+
+
+class TakesNothing:
+    async def play(self) -> None: ...
+
+
+class TakesMore:
+    async def play(self, ctx: Context, queue: Any) -> None: ...
+
+
+class TakesKeyword:
+    async def play(self, ctx: Context, *, queue: Any) -> None: ...
+
+
+class ForgotAsync:
+    def play(self, ctx: Context) -> None:
+        if ctx.done():
+            return
+        with contextlib.suppress(OSError):
+            time.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (YieldsEvents(), "its `play` yields"),
+        (YieldsSteps(), "its `play` yields"),
+        (
+            TakesNothing(),
+            "its `play` does not take the context: make it `async def play(self, ctx)",
+        ),
+        (SimpleNamespace(play=async_alone), "its `play` does not take the context"),
+        (TakesMore(), "its `play` takes more than the context"),
+        (TakesKeyword(), "its `play` takes more than the context"),
+        (ForgotAsync(), "returns nothing to await: make it `async def play(self, ctx)`"),
+        (SimpleNamespace(play=lambda ctx: None), "returns nothing to await"),
+    ],
+)
+def test_a_play_that_can_not_be_played_is_refused(wrong: Any, reason: str) -> None:
+    """What is seen to fail at its start is told when the player is given, and how to write it."""
+    for take in (as_player, lambda one: Conductor({"a": one}), lambda one: restarting(one, [1])):
+        with pytest.raises(TypeError) as raised:
+            take(wrong)
+        assert reason in str(raised.value)
+        assert repr(wrong) in str(raised.value)
+
+
+@types.coroutine
+def by_hand(ctx: Context) -> Iterator[None]:
+    yield
+
+
+class PassesOn:
+    def play(self, ctx: Context) -> Awaitable[None]:
+        return Plays().play(ctx)
+
+
+class HasDefaults:
+    async def play(self, ctx: Context, more: int = 0, *args: int, queue: Any = None) -> None: ...
+
+
+class OfItsClass:
+    @classmethod
+    async def play(cls, ctx: Context) -> None: ...
+
+
+class OfNoInstance:
+    @staticmethod
+    async def play(ctx: Context) -> None: ...
+
+
+class Fails:
+    def play(self, ctx: Context) -> Awaitable[None]:
+        raise OSError
+
+
+@pytest.mark.parametrize(
+    "player",
+    [
+        PassesOn(),
+        HasDefaults(),
+        OfItsClass(),
+        OfNoInstance(),
+        Fails(),
+        SimpleNamespace(play=by_hand),
+        SimpleNamespace(play=lambda *args: async_alone()),
+        SimpleNamespace(play=functools.partial(async_with_ctx)),
+        mock.Mock(),
+    ],
+)
+def test_a_play_may_be_made_in_many_ways(player: Any) -> None:
+    """Whatever gives something to await for a context will do, and what can't be seen is believed."""
+    assert as_player(player) is player
 
 
 @pytest.mark.parametrize("make", [PlayerFunc, ThreadPlayer])

@@ -354,7 +354,7 @@ async def test_observers_get_every_event() -> None:
 
 @pytest.mark.parametrize("entry", [playing, playing_in_thread])
 def test_wrong_arguments_are_told_at_once(entry: Callable[..., Any]) -> None:
-    """What is no player is a TypeError, a nonsense timeout or declaration a ValueError."""
+    """What is no player or observer is a TypeError, a nonsense timeout or declaration a ValueError."""
     with pytest.raises(TypeError, match="42 of type int is no player"):
         entry(42)
     for wrong in (-1, float("nan"), float("inf"), "9"):
@@ -362,16 +362,10 @@ def test_wrong_arguments_are_told_at_once(entry: Callable[..., Any]) -> None:
             entry(FakePlayer(), timeout=wrong)
     with pytest.raises(ValueError, match="watchdog"):
         entry(FakePlayer(watchdog=-1))
-
-
-@pytest.mark.virtual_time
-async def test_wrong_observers_are_told_when_it_begins() -> None:
-    """An observer that can't be called is a TypeError, and nothing is played."""
-    player = FakePlayer()
-    with pytest.raises(TypeError, match="observer"):
-        async with playing(player, observers=[42]):  # type: ignore[list-item]
-            pass
-    assert not player.runs
+    with pytest.raises(TypeError, match="an observer is a plain function"):
+        entry(FakePlayer(), observers=[42])
+    with pytest.raises(TypeError, match="observers are functions in a collection"):
+        entry(FakePlayer(), observers=print)
 
 
 def test_it_is_used_in_a_task() -> None:

@@ -280,6 +280,11 @@ def test_it_can_not_run_in_a_running_loop() -> None:
         ({"signals": [9999]}, ValueError, "9999 is no signal"),
         ({"signals": [TERM, signal.SIGKILL]}, ValueError, "SIGKILL can't be handled"),
         ({"observers": [42]}, TypeError, "an observer is a plain function"),
+        ({"signals": TERM}, TypeError, "signals are given as in"),
+        ({"signals": None}, TypeError, "signals are given as in"),
+        ({"observers": print}, TypeError, "observers are functions in a collection"),
+        ({"loop_factory": "uvloop"}, TypeError, "loop_factory makes an event loop.* not 'uvloop'"),
+        ({"loop_factory": lambda: None}, TypeError, "loop_factory makes an event loop"),
         ({"loop_factory": lambda: 1 / 0}, ZeroDivisionError, "by zero"),
     ],
 )

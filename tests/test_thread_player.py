@@ -152,14 +152,14 @@ class Awaitable:
 @pytest.mark.parametrize(
     ("function", "kind"),
     [
-        (lambda: coroutine(), "coroutine"),
-        (lambda: generator(), "async generator"),
-        (lambda: Awaitable(), "Awaitable"),
+        (lambda: coroutine(), "a coroutine"),
+        (lambda: generator(), "an async generator"),
+        (lambda: Awaitable(), "an Awaitable"),
     ],
 )
 async def test_a_result_that_nobody_would_await_is_a_failure(function: Any, kind: str) -> None:
     """A plain function that makes a coroutine does nothing, and is told how to be written."""
-    with pytest.raises(TypeError, match=f"returned a {kind}: make it `async def`, or bind"):
+    with pytest.raises(TypeError, match=f"returned {kind}: make it `async def`, or bind"):
         await ThreadPlayer(function).play(Context())
 
 

@@ -1,9 +1,11 @@
 """Virtual time: it jumps to the next timer, keeps the order of a real loop, and names a hang."""
 
 import asyncio
+import copy
 import gc
 import itertools
 import os
+import pickle
 import signal
 import threading
 import time
@@ -103,6 +105,19 @@ def test_a_deadline_is_reached(delays: list[float], begin: float) -> None:
             assert passes < 4
 
     run_virtual(main)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
+)
+def test_a_moment_may_be_copied(copied: Callable[[float], float]) -> None:
+    """Time that a timer has brought is a number as any: in an error that is sent elsewhere, say."""
+
+    async def main() -> float:
+        await asyncio.sleep(2)
+        return asyncio.get_running_loop().time()
+
+    assert copied(run_virtual(main)) == 2.0
 
 
 # Order

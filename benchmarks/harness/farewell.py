@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 
-from harness.report import report
+from harness.case import given_size, report
 from harness.serving import idle_client, served
 
 
 def main(how: str, library: str) -> None:
     """Report the seconds that a server takes to end with so many idle connections."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=100)
-    size = parser.parse_args().size
+    size = given_size(100)
     __import__(library)
     with served(how, library) as program:
         clients = [idle_client(program.port) for _ in range(size)]

@@ -6,7 +6,6 @@ does not count. All lines have to be there.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import shutil
 import subprocess
@@ -16,7 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.report import report
+from harness.case import given_size, report
+from harness.supervising import our_program
 
 LINE = "0123456789" * 9 + "abcdefghi"  # a hundred bytes with its end
 BEGUN = 2000
@@ -38,11 +38,14 @@ Arrange = Callable[[Path, str], Sequence[str]]
 """From a folder and the command of the child: the program to start."""
 
 
+def program(name: str, *more: str) -> Arrange:
+    """One of the programs that lie beside the cases; it is told the child."""
+    return lambda folder, child: [*our_program(name), child, *more]
+
+
 def main(arrange: Arrange) -> None:
     """Run the program of a case, and report the bytes of the child's output for each second."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=10_000)
-    size = parser.parse_args().size
+    size = given_size(10_000)
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         (folder / "child").write_text(CHILD, encoding="utf-8")

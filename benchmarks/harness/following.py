@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import subprocess
@@ -11,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.report import report
+from harness.case import given_size, report
 from orchestra import Conductor, Context, StatusPlayer, playing
 
 SECONDS = 4.0
@@ -38,9 +37,7 @@ async def _changing(ctx: Context) -> None:
 
 def follow(streams: int | None) -> None:
     """Report the CPU seconds a change, with so many streams; None: it is not served at all."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=1000)
-    size = parser.parse_args().size
+    size = given_size(1000)
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         report(asyncio.run(_followed(size, streams, str(Path(folder) / "s.sock"))))

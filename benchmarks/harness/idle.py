@@ -13,9 +13,11 @@ import logging
 import sys
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
-from harness.report import report
+from harness.case import report
 
 try:
     import resource
@@ -48,6 +50,33 @@ class Crew:
 
 
 Job = Callable[[Crew], Awaitable[None]]
+
+
+class Group(Protocol):
+    """What makes tasks, as `asyncio.TaskGroup` does."""
+
+    def create_task(self, coroutine: Coroutine[Any, Any, None], /) -> object:
+        """Start a task."""
+
+
+def in_group(make: Callable[[], AbstractAsyncContextManager[Group]]) -> Job:
+    """The job of a group that has no graceful stop: its tasks wait for one `asyncio.Event`."""
+
+    async def job(crew: Crew) -> None:
+        stop = asyncio.Event()
+
+        async def idle() -> None:
+            crew.started += 1
+            await stop.wait()
+            crew.ended += 1
+
+        async with make() as group:
+            for _ in range(crew.size):
+                group.create_task(idle())
+            await crew.assembled()
+            stop.set()
+
+    return job
 
 
 def main(job: Job, *, quiet: bool = True) -> None:

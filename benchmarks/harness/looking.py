@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import statistics
@@ -10,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.report import report
+from harness.case import given_size, report
 from orchestra import Conductor, Context, Performance
 from orchestra.web.console.console import Console
 
@@ -19,9 +18,7 @@ LOOKS = 7
 
 def look(at: Callable[[Performance, Console], Any]) -> None:
     """Report the median CPU time of a look."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=1000)
-    size = parser.parse_args().size
+    size = given_size(1000)
     logging.disable(logging.CRITICAL)
     report(asyncio.run(_looks(at, size)))
 

@@ -6,7 +6,6 @@ changes, and tells of them four times a second at the most.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import shutil
@@ -23,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from harness.report import report
+from harness.case import given_size, report
 from orchestra.web.site.pages import Pages
 
 SECONDS = 5
@@ -54,9 +53,7 @@ LONG_TASKS = """
 
 def main(*, rate: float, scrolls: bool = False) -> None:
     """Look at so many players for some seconds; reports the share of a processor."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=2_000)
-    size = parser.parse_args().size
+    size = given_size(2_000)
     chromium = shutil.which("chromium")
     if chromium is None:
         raise ModuleNotFoundError("chromium, from scripts/system-packages")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from harness.report import report
+from harness.case import given_size, report
 
 
 class Flaky:
@@ -33,18 +32,16 @@ Job = Callable[[Flaky], Awaitable[None]]
 
 def main(job: Job) -> None:
     """Run a job until its function has failed so often, and report the restarts per second."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=10_000)
-    args = parser.parse_args()
+    size = given_size(10_000)
     logging.disable(logging.CRITICAL)
-    flaky = Flaky(args.size)
+    flaky = Flaky(size)
     with asyncio.Runner() as runner:
         runner.get_loop()
         gc.collect()
         seconds = runner.run(_timed(job, flaky))
-    if flaky.runs != args.size + 1:
-        raise AssertionError(f"{flaky.runs} runs instead of {args.size + 1}")
-    report(args.size / seconds)
+    if flaky.runs != size + 1:
+        raise AssertionError(f"{flaky.runs} runs instead of {size + 1}")
+    report(size / seconds)
 
 
 async def _timed(job: Job, flaky: Flaky) -> float:

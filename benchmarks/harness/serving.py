@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import socket
 import statistics
 import subprocess
@@ -13,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.case import given_size, report
 from harness.load import REQUEST, requests_a_second
-from harness.report import report
 from programs.serving import BODY, HOST
 
 START_WITHIN = 20.0
@@ -42,9 +41,7 @@ class Served:
 
 def main(library: str) -> None:
     """Report how many requests a second `ServerPlayer` answers for each of the bare library's."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=5)
-    pairs = parser.parse_args().size
+    pairs = given_size(5)
     __import__(library.partition("_")[0])
     with served("bare", library) as bare, served("orchestra", library) as ours:
         for number in range(-1, pairs):
@@ -69,7 +66,9 @@ def served(how: str, library: str) -> Iterator[Served]:
     with socket.create_server((HOST, 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-P", "-m", "programs.serving", how, library, str(port)]
-    with subprocess.Popen(command) as process:
+    # Each in a session of its own, since Linux may share the processors out to sessions first: the one
+    # that lies in ours would get less of them beside the client, and the one that begins another more.
+    with subprocess.Popen(command, start_new_session=True) as process:
         try:
             _wait_for(process, port)
             yield Served(process, port)

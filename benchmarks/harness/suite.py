@@ -60,13 +60,13 @@ class Suite:
     """Cases that do the same work; they are the Python files of one folder."""
 
     name: str
-    folder: str  # under cases/
     title: str
-    unit: str
-    scale: float  # what a case reports, times this, is in the unit
-    better: Literal["lower", "higher"]
-    sizes: tuple[int, ...]
-    quick_sizes: tuple[int, ...]
+    sizes: tuple[int, ...] = (1,)
+    quick_sizes: tuple[int, ...] = ()  # the same unless given
+    folder: str = ""  # under cases/, and of the suite's own name unless given
+    unit: str = "ms"
+    scale: float = 1000.0  # what a case reports, times this, is in the unit
+    better: Literal["lower", "higher"] = "lower"
     baseline: str = ""  # the case that ratios are taken to; none where each case is a ratio
     ours: str = ""  # the case that is compared with each of the others
     what: str = ""  # what there are so many of: "players"

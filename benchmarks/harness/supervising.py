@@ -7,7 +7,6 @@ is the stop. After it no child may be left.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -19,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.report import report
+from harness.case import given_size, report
 
 PROGRAMS = Path(__file__).resolve().parent.parent / "programs"
 POLL_EVERY = 0.002
@@ -40,9 +39,7 @@ Arrange = Callable[[Path, str, int], Sequence[str]]
 
 def main(arrange: Arrange, *, python: bool = False) -> None:
     """Start and stop the program of a case, and report the seconds of both together."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=10)
-    size = parser.parse_args().size
+    size = given_size(10)
     # A socket's path may be no longer than a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
@@ -52,6 +49,11 @@ def main(arrange: Arrange, *, python: bool = False) -> None:
     finally:
         _kill(_pids(folder))
         shutil.rmtree(folder)
+
+
+def program(name: str, *more: str) -> Arrange:
+    """One of the programs that lie beside the cases; it is told the folder, the child, and how many."""
+    return lambda folder, child, size: [*our_program(name), str(folder), child, str(size), *more]
 
 
 def our_program(name: str) -> list[str]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-command, size = shlex.split(sys.argv[1]), int(sys.argv[2])
+command, size = shlex.split(sys.argv[2]), int(sys.argv[3])
 children: list[subprocess.Popen[bytes]] = []
 told = False
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 def child(folder: str) -> None:
     """Say that it runs, and wait."""
-    Path(folder, str(os.getpid())).touch()
+    Path(folder, "pids", str(os.getpid())).touch()
     time.sleep(3600)
 
 
 def main() -> None:
-    folder, size = sys.argv[1], int(sys.argv[2])
+    folder, size = sys.argv[1], int(sys.argv[3])
     told: list[object] = []
     signal.signal(signal.SIGTERM, lambda *_: told.append(True))
     context = multiprocessing.get_context("spawn")

@@ -3,8 +3,8 @@
 The map of the house; each room imports from the floors below it only:
 
     cli, __main__                                  the command line
-    entry_points, testing, web                     entry points; test kit; status page
-    players, servers, observers, cluster           what plays, and who watches; one kind a file
+    entry_points, testing, web, loading, demo      entry points; test kit; status page; files that play
+    players, servers, observers, probes            what plays, and who watches; one kind a file
     conductor, performance                         the group; the running tree
     _life                                          the life of one player
     player, restart                                what a player is; what follows an ending

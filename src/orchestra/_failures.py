@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._life import Life
 from .errors import ConductorError, StopTimeoutError
 from .log import in_words
+from .restart import note_whose
 from .status import State
 
 
@@ -36,8 +37,11 @@ class Failures:
         for moment, path, error in group.entries():
             if not path and isinstance(error, StopTimeoutError):
                 self._take_left(base, error)
-            else:
-                self._found.append((moment, join(base, path), error))
+                continue
+            full = join(base, path)
+            if base:
+                note_whose(error, full)
+            self._found.append((moment, full, error))
 
     def _take_timeout(self, life: Life, error: StopTimeoutError) -> None:
         """Take over what a player raised that had to cut off what it does in its own way."""

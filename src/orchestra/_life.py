@@ -40,7 +40,7 @@ from .events import (
 )
 from .log import Logger, complain, in_words
 from .player import Player, terms_of
-from .restart import Series, Verdict, decide, note_of, note_restarts
+from .restart import Series, Verdict, decide, note_of, note_restarts, note_whose
 from .status import State
 
 Loop = asyncio.AbstractEventLoop
@@ -413,7 +413,7 @@ class Life:
 
     def _add_error(self, error: Exception) -> None:
         if not isinstance(error, ConductorError):
-            note_of(error, f"raised by player {self.path!r}")
+            note_whose(error, self.path)
         self.errors = [*(self.errors or ()), error]
 
     def _report_late(self, caught: BaseException | None) -> None:

@@ -27,7 +27,7 @@ class OwnLoop:
     def __init__(self, factory: LoopFactory | None) -> None:
         self.ended_by: BaseException | None = None  # what ended the loop before its time
         self._grace = LEAST_GRACE
-        self._loop = (factory or asyncio.new_event_loop)()
+        self._loop = _made_by(asyncio.new_event_loop if factory is None else factory)
         # Ours, so that its threads can be left behind; the loop's own would be waited for.
         self._executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
         self._loop.set_default_executor(self._executor)
@@ -104,6 +104,15 @@ class OwnLoop:
         except BaseException as error:
             if error is not _failure_of(task) and self.ended_by is None:
                 self.ended_by = error
+
+
+def _made_by(factory: Any) -> asyncio.AbstractEventLoop:
+    loop = factory() if callable(factory) else None
+    if not isinstance(loop, asyncio.AbstractEventLoop):
+        raise TypeError(
+            f"loop_factory makes an event loop, as uvloop.new_event_loop does, not {factory!r}"
+        )
+    return loop
 
 
 async def _within(around: Around, root: Root) -> None:

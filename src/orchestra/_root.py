@@ -11,7 +11,7 @@ from ._clock import seconds
 from ._failures import verdict_of
 from ._life import Life
 from ._supervisor import Supervisor
-from .context import Context, GroupContext
+from .context import Context, GroupContext, check_context
 from .errors import OrchestraError
 from .events import Observer
 from .log import default_logger
@@ -36,11 +36,11 @@ class Root(Supervisor):
         bounded = bool(getattr(player, "bounds_its_stop", False))
         limit = player.timeout if bounded else seconds("timeout", timeout)  # type: ignore[attr-defined]
         loop = asyncio.get_running_loop()
-        performance = Performance(loop, tuple(observers))
+        performance = Performance(loop, observers)
         logger = getattr(player, "logger", None) if bounded else None
         super().__init__(performance, logger or default_logger(), limit)
         name = "" if bounded else name_of(player)
-        above = Context() if ctx is None else ctx.child()
+        above = Context() if ctx is None else check_context(ctx).child()
         above.sit(performance)
         self.life = Life(self, name, player)
         self.lives[name] = self.life

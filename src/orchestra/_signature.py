@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
+import itertools
 from collections.abc import Callable
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
 ACCEPTED: Final = (
@@ -16,6 +18,7 @@ HOW_TO_BIND: Final = "Bind the rest first, as in `functools.partial(function, qu
 CONTEXT_NAMES: Final = {"ctx", "context"}
 
 _YIELDS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+_AWAITED: Final = inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE
 _MOST_LAYERS: Final = 100
 
 
@@ -37,6 +40,47 @@ def judge(function: Any) -> tuple[bool, bool]:
     if takes is None:
         raise TypeError(f"{function!r} is no player: it takes more than the context. {HOW_TO_BIND}")
     return is_async, takes
+
+
+def check_play(player: object, play: Any) -> None:
+    """Raise a `TypeError` for a player whose `play` can't be played, as far as that is to be seen."""
+    function, bound = (play.__func__, 1) if isinstance(play, MethodType) else (play, 0)
+    if type(function) is FunctionType:
+        keywords = function.__code__.co_kwonlyargcount - len(function.__kwdefaults__ or ())
+        flaw = _flaw_of(function.__code__, bound, len(function.__defaults__ or ()), keywords)
+        if flaw:
+            raise TypeError(f"{player!r} is no player: its `play` {flaw}")
+
+
+# A thousand players are often of one class.
+@functools.lru_cache(maxsize=256)
+def _flaw_of(code: CodeType, bound: int, defaults: int, required_keywords: int) -> str | None:
+    awaited = code.co_flags & _AWAITED
+    if code.co_flags & _YIELDS and not awaited:
+        return "yields, so a call of it does nothing by itself"
+    if code.co_argcount <= bound and not code.co_flags & inspect.CO_VARARGS:
+        return "does not take the context: make it `async def play(self, ctx)`"
+    if required_keywords > 0 or code.co_argcount - bound - defaults > 1:
+        return "takes more than the context: make it `async def play(self, ctx)`"
+    if not awaited and _returns_nothing(code):
+        return (
+            "is a plain function that returns nothing to await: make it `async def play(self, ctx)`, "
+            "or give the method itself, which then plays in a thread"
+        )
+    return None
+
+
+def _returns_nothing(code: CodeType) -> bool:
+    """Whether it returns, but never anything but None; going by its instructions."""
+    steps = list(dis.get_instructions(code))
+    returns = [
+        step if step.opname == "RETURN_CONST" else before
+        for before, step in itertools.pairwise(steps)
+        if step.opname in ("RETURN_CONST", "RETURN_VALUE")
+    ]
+    return bool(returns) and all(
+        step.opname in ("RETURN_CONST", "LOAD_CONST") and step.argval is None for step in returns
+    )
 
 
 def what_is(given: object) -> str:

@@ -287,5 +287,8 @@ class _Moment(float):
         moment._order = (round(when, 9), number)
         return moment
 
+    def __reduce__(self) -> tuple[type[float], tuple[float]]:
+        return float, (float(self),)  # in an error that is copied, say, it is a time as any
+
     def __lt__(self, other: float) -> bool:
         return self._order < other._order if isinstance(other, _Moment) else super().__lt__(other)

@@ -12,9 +12,10 @@ from ._group import Group, StopWhen
 from ._life import Life
 from ._order import Befores, Condition, check_after, check_endings, without
 from ._snapshot import group_status, status_of
+from ._supervisor import check_thread
 from .backoff import as_backoff
-from .context import Context
-from .errors import AlreadyPlayingError, OrchestraError, nearest
+from .context import Context, check_context
+from .errors import AlreadyPlayingError, OrchestraError, counted, nearest
 from .log import Logger, check_logger, default_logger, report, shown
 from .performance import Performance
 from .player import Player, PlayerLike, as_player, kind_of, terms_of
@@ -46,7 +47,7 @@ class Conductor:
     - `logger`: for its lines and those of groups below; without one, that of the group above.
 
     Raises `TypeError` or `ValueError` at once for arguments that make no sense. All methods are for
-    the loop's thread, but for `status`, which may be called from any.
+    the loop's thread, and raise `RuntimeError` in another; `status` may be called from any.
 
     >>> async def worker(ctx):
     ...     while await ctx.sleep(60):
@@ -78,6 +79,8 @@ class Conductor:
             raise ValueError(
                 f"stop_when={stop_when!r} is unknown. {nearest(str(stop_when), known)}"
             )
+        if not isinstance(ordered, bool):
+            raise TypeError(f"ordered is True or False, for the order of players, not {ordered!r}")
         self.timeout = seconds("timeout", timeout)
         self.stop_when: StopWhen = stop_when
         self.ordered = ordered
@@ -93,7 +96,7 @@ class Conductor:
         self._playing = False
 
     def __repr__(self) -> str:
-        return f"<Conductor of {len(self._players)} players>"
+        return f"<Conductor of {counted(len(self._players), 'player')}>"
 
     @property
     def players(self) -> Mapping[str, Player]:
@@ -130,7 +133,7 @@ class Conductor:
             group.performance.leave(group)
 
     def _open(self, ctx: Context) -> Group | None:
-        performance = ctx.performance
+        performance = check_context(ctx).performance
         if self._playing and self._group is not None:
             if performance is not None and performance is self._group.performance:
                 performance.skip(ctx)
@@ -265,7 +268,10 @@ class Conductor:
         return status_of(seat) if isinstance(seat, Life) else group.status()
 
     def _running(self) -> Group | None:
-        return self._group if self._playing else None
+        if self._group is None or not self._playing:
+            return None
+        check_thread(self._group.loop)
+        return self._group
 
 
 def _logger_above(seat: Life | Performance) -> Logger:

@@ -22,7 +22,7 @@ from .context import Context
 from .errors import ConductorError, OrchestraError, StopTimeoutError
 from .events import Observer
 from .log import in_words, report
-from .performance import Performance
+from .performance import Performance, checked_observers
 from .player import PlayerLike, as_player, terms_of
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -147,6 +147,9 @@ def playing(
 
     The body begins once the player is ready, or has ended well. On leaving, the player is stopped.
     If it fails, the body is cancelled, and the failure is raised. What both raise comes in a group.
+    `timeout`: seconds that a player has to stop; a conductor goes by its own. `observers` get all events.
+
+    Raises what `run` raises; `RuntimeError` where it is entered outside of a task.
 
     >>> async def worker(ctx):
     ...     await ctx.wait()
@@ -164,7 +167,7 @@ class _Playing(AbstractAsyncContextManager[Performance]):
         self._player = as_player(player)
         terms_of(self._player)
         self._timeout = seconds("timeout", timeout)
-        self._observers = observers
+        self._observers = checked_observers(observers)
 
     async def __aenter__(self) -> Performance:
         self._task = asyncio.current_task()
@@ -219,8 +222,9 @@ def playing_in_thread(
 ) -> AbstractContextManager[Performance]:
     """`with playing_in_thread(player) as performance: ...`, for programs that are not async.
 
-    As `playing`, in a loop in a thread of its own. The body is not interrupted if the player fails:
-    the failure is raised on leaving.
+    As `playing`, in a loop in a thread of its own, which `loop_factory` makes. The body is not
+    interrupted if the player fails: the failure is raised on leaving. Of the performance, `status`,
+    `stop` and `subscribe` are for the body's thread too. To be used in any thread, signals are left alone.
 
     >>> async def worker(ctx):
     ...     await ctx.wait()
@@ -242,7 +246,8 @@ class _PlayingInThread(AbstractContextManager[Performance]):
         given = as_player(player)
         terms_of(given)
         limit = seconds("timeout", timeout)
-        self._make = lambda: Root(given, timeout=limit, observers=observers)
+        told = checked_observers(observers)
+        self._make = lambda: Root(given, timeout=limit, observers=told)
         self._loop_factory = loop_factory
 
     def __enter__(self) -> Performance:

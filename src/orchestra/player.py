@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from ._clock import seconds
-from ._signature import ACCEPTED, judge, what_is
+from ._signature import ACCEPTED, check_play, judge, what_is
 from .backoff import as_backoff
 from .context import Context
 from .errors import nearest
@@ -30,6 +30,8 @@ class Player(Protocol):
     - `start_timeout`: seconds that it has to get ready, or the run fails (`StartTimeoutError`).
     - `watchdog`: seconds without `ctx.heartbeat()` after which the run fails (`WatchdogError`).
     - `def backoff(self)`: see `PlayerWithBackoff`.
+    - `kind`: the word for it in a status; without one, the name of its class.
+    - `def shown_settings(self)`: what a status page shows of it, as a mapping of names to values.
 
     >>> class Worker:
     ...     async def play(self, ctx):
@@ -126,7 +128,9 @@ def as_player(given: Any) -> Player:
     if isinstance(given, type):
         hint = "give an instance" if hasattr(given, "play") else "it has no `play` method"
         raise TypeError(f"{what_is(given)} is no player: {hint}")
-    if callable(getattr(given, "play", None)):
+    play = getattr(given, "play", None)
+    if callable(play):
+        check_play(given, play)
         return given  # type: ignore[no-any-return]
     if callable(given):
         return _from_function(given)

@@ -140,6 +140,11 @@ def note_restarts(error: Exception, count: int) -> None:
             note_of(one, f"after {count} restart" + "s" * (count != 1))
 
 
+def note_whose(error: Exception, path: str) -> None:
+    """Note on an error which player raised it."""
+    note_of(error, f"raised by player {path!r}")
+
+
 def note_of(error: Exception, note: str) -> None:
     """Add a note to an exception, once; one that does not take notes is left as it is."""
     try:

@@ -26,6 +26,38 @@ def test_events_in_order() -> None:
     assert threading.current_thread() not in threads
 
 
+def test_one_thread_for_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that comes soon after another is delivered by the same thread."""
+    threads = []
+    slow = BackgroundObserver(lambda event: threads.append(threading.current_thread()))
+    monkeypatch.setattr(background, "LINGER", 60)
+    slow(Started("a", 0))
+    assert slow.wait(30)
+    monkeypatch.setattr(background, "LINGER", 0)
+    slow(Started("a", 1))
+    assert slow.wait(30)
+    assert len(threads) == 2
+    assert threads[0] is threads[1]
+
+
+def test_when_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be delivered for want of a thread is delivered with the next event."""
+    seen: list[float] = []
+    slow = BackgroundObserver(lambda event: seen.append(event.time))
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            slow(Started("a", 0))
+    assert not slow.wait()
+    slow(Started("a", 1))
+    assert slow.wait(30)
+    assert seen == [0, 1]
+
+
 def test_an_observer_that_blocks_holds_up_nobody() -> None:
     """The play ends while an observer is still at its first event."""
     release, first = threading.Event(), threading.Event()

@@ -4,7 +4,16 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from observers.watching import small_play, watched
-from orchestra import Conductor, Context, PermanentError, PlayerStatus, Ready, Started, Stopped
+from orchestra import (
+    Conductor,
+    Context,
+    PermanentError,
+    PlayerStatus,
+    Ready,
+    Started,
+    Stopped,
+    Stopping,
+)
 from orchestra.observers.prometheus import ROOT, PrometheusObserver
 from orchestra.status import Players, State
 
@@ -80,6 +89,32 @@ async def test_failures_by_exception() -> None:
     metrics = Metrics()
     await watched(metrics.observer, Conductor({"a": gives_up}))
     assert metrics.get("failures_total", "a", exception="PermanentError") == 1
+
+
+def test_read_while_it_changes() -> None:
+    """A registry that is read while the tree goes on gives what there was when it began."""
+    metrics = Metrics()
+    metrics.observer(Started("a", 1.0))
+    families = iter(metrics.registry.collect())
+    first = next(families)
+    metrics.observer(Started("b", 1.0))
+    told = {sample.labels["path"] for family in (first, *families) for sample in family.samples}
+    assert told == {"a"}
+
+
+def test_how_long_stops_took() -> None:
+    """A stop counts in each bucket that is as long as it or longer, and the last has them all."""
+    metrics = Metrics()
+    for seconds in (0.05, 3, 300):
+        for event in (Started("a", 0.0), Stopping("a", 0.0), Stopped("a", seconds)):
+            metrics.observer(event)
+    found = {
+        bound: metrics.get("stop_duration_seconds_bucket", "a", le=bound)
+        for bound in ("0.01", "0.05", "2.5", "5.0", "60.0", "+Inf")
+    }
+    assert found == {"0.01": 0, "0.05": 1, "2.5": 1, "5.0": 2, "60.0": 2, "+Inf": 3}
+    assert metrics.get("stop_duration_seconds_count", "a") == 3
+    assert metrics.get("stop_duration_seconds_sum", "a") == pytest.approx(303.05)
 
 
 def test_twice_in_one_registry() -> None:

@@ -1,6 +1,7 @@
 """What systemd hears, on a real datagram socket."""
 
 import asyncio
+import inspect
 import os
 import socket
 from collections.abc import Iterator
@@ -125,6 +126,12 @@ async def test_a_stop_is_prolonged(systemd: Systemd) -> None:
     assert heard.count("EXTEND_TIMEOUT_USEC=10000000") >= 4
     assert "WATCHDOG=1" in heard
     observer(top(Stopped))
+
+
+def test_no_variable_shows_in_the_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signature, which `help` and the documentation show, holds nothing of the environment."""
+    monkeypatch.setenv("SECRET", "open sesame")
+    assert "open sesame" not in str(inspect.signature(SystemdObserver))
 
 
 @pytest.mark.parametrize(

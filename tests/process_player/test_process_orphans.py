@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from process_kit import is_alive
 
-PROGRAM = Path(__file__).parent / "programs" / "processes.py"
+PROGRAMS = Path(__file__).parent / "programs"
+ALL_KINDS = PROGRAMS / "processes.py"
+FORKING = PROGRAMS / "forking.py"
 
 TIMES = int(os.environ.get("ORCHESTRA_KILLS", "5"))
 LONGEST = 4.0
@@ -43,22 +45,23 @@ def until_sync(condition: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def playing() -> Iterator[tuple[subprocess.Popen[str], str]]:
+def playing(program: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     mark = f"mark-{uuid.uuid4().hex}"
     process = subprocess.Popen(
-        [sys.executable, str(PROGRAM)],
+        [sys.executable, str(program), *arguments],
         env={**os.environ, "MARK": mark},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         assert process.stdout.readline() == "playing\n"
         yield process, mark
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
         for pid in marked(mark):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -67,7 +70,7 @@ def playing() -> Iterator[tuple[subprocess.Popen[str], str]]:
 @pytest.mark.parametrize("number", range(TIMES))
 def test_a_program_that_is_killed_leaves_no_process(number: int) -> None:
     """At whatever moment SIGKILL hits it: the processes are gone, and so are all that they started."""
-    with playing() as (process, mark):
+    with playing(ALL_KINDS) as (process, mark):
         moment = random.Random(number).uniform(0, LONGEST)
         time.sleep(moment)
         there = len(marked(mark))
@@ -81,8 +84,21 @@ def test_a_program_that_is_killed_leaves_no_process(number: int) -> None:
 
 def test_a_graceful_stop_leaves_no_process() -> None:
     """Nor does a stop, though some of them can only be killed."""
-    with playing() as (process, mark):
+    with playing(ALL_KINDS) as (process, mark):
         until_sync(lambda: len(marked(mark)) >= 15)
         process.terminate()
         process.wait()
         until_sync(lambda: not marked(mark))
+
+
+@pytest.mark.parametrize("mode", ["", "lock"])
+def test_a_fork_of_the_program_holds_up_nothing(mode: str) -> None:
+    """What the program had open may still be open in a fork of it: the whole group ends all the same."""
+    with playing(FORKING, mode) as (process, mark):
+        if mode:
+            time.sleep(0.5)  # by then it is stuck
+        family = [pid for pid in marked(mark) if os.getpgid(pid) != os.getpgid(process.pid)]
+        assert len(family) == 3
+        process.kill()
+        process.wait()
+        until_sync(lambda: not any(map(is_alive, family)))

@@ -180,6 +180,14 @@ async def test_it_ends_with_its_player(monkeypatch: pytest.MonkeyPatch) -> None:
     await ProcessPlayer(plays.leaves_a_thread).play(Context())
 
 
+async def test_what_holds_up_its_end_is_ended_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    """Where a thread goes on after the player, a SIGTERM ends the process, and nothing is printed."""
+    async with shown(ProcessPlayer(plays.waits_with_a_thread), timeout=1.0) as performance:
+        pid = pid_of(performance)
+    assert not is_alive(pid)
+    assert capfd.readouterr().err == ""
+
+
 async def test_a_signal_from_elsewhere_stops_it_gracefully() -> None:
     """A SIGTERM from outside asks, a second cuts off; a SIGINT is not heard."""
     with pytest.raises(ConductorError) as caught:

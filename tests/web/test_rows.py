@@ -29,6 +29,7 @@ KEYS = {
     "kind",
     "state",
     "ready",
+    "done",
     "since",
     "uptime",
     "restarts",

@@ -5,7 +5,7 @@ import re
 from page_kit import Actor, Program, row, state
 from playwright.sync_api import Page, expect
 
-from orchestra import Conductor, Context, ProcessPlayer, replicate
+from orchestra import Conductor, replicate
 
 
 def test_a_failing_player_is_seen_at_once(page: Page) -> None:
@@ -152,19 +152,3 @@ def test_all_are_stopped_only_after_a_question(page: Page) -> None:
         dialog.get_by_role("button", name="Stop all").click()
         expect(page.locator("#banner")).to_contain_text("Lost contact")
         assert not program.performance.status().ready
-
-
-def works(ctx: Context) -> None:
-    ctx.wait_sync()
-
-
-def test_a_player_in_another_process_has_no_buttons(page: Page) -> None:
-    """It can't be steered from here, but with the process; its stack says which that is."""
-    with Program({"it": ProcessPlayer(Conductor({"inner": works}))}) as program:
-        page.goto(program.url)
-        expect(state(page, "it.inner")).to_have_text("●ready")
-        expect(row(page, "it.inner").get_by_role("button")).to_have_count(0)
-        expect(row(page, "it").get_by_role("button")).to_have_text(["Restart", "Stop"])
-        row(page, "it.inner").click()
-        page.get_by_role("tab", name="Stack").click()
-        expect(page.locator(".place pre")).to_have_text(re.compile(r"^process \d+$"))

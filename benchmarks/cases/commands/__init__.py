@@ -18,12 +18,8 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="commands",
-        folder="commands",
         title="Start and stop of a program that keeps commands",
         what="commands",
-        unit="ms",
-        scale=1000.0,
-        better="lower",
         baseline=BARE,
         ours=OURS,
         sizes=(100,),

@@ -3,5 +3,4 @@
 from harness.peers import honcho
 from harness.supervising import main
 
-if __name__ == "__main__":
-    main(honcho)
+main(honcho)

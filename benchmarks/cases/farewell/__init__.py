@@ -17,16 +17,11 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="farewell",
-        folder="farewell",
         title="From SIGTERM to the end of the process",
         what="idle connections",
-        unit="ms",
-        scale=1000.0,
-        better="lower",
         baseline=BARE,
         ours=OURS,
         sizes=(100,),
-        quick_sizes=(100,),
         goals=goals,
     ),
 )

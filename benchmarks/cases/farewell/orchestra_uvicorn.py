@@ -2,5 +2,4 @@
 
 from harness.farewell import main
 
-if __name__ == "__main__":
-    main("orchestra", "uvicorn")
+main("orchestra", "uvicorn")

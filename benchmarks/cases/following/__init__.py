@@ -16,16 +16,13 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="following",
-        folder="following",
         title="CPU of players that all change ten times a second",
         what="players",
         unit="us a change",
         scale=1e6,
-        better="lower",
         baseline="unserved",
         ours="one_stream",
         sizes=(2_000,),
-        quick_sizes=(2_000,),
         goals=goals,
     ),
 )

@@ -31,12 +31,8 @@ def memory_goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="idle",
-        folder="idle",
         title="Start and stop of idle players",
         what="players",
-        unit="ms",
-        scale=1000.0,
-        better="lower",
         baseline=BARE,
         ours=OURS,
         sizes=(1_000, 10_000, 100_000),
@@ -51,7 +47,6 @@ SUITES = (
         what="players",
         unit="bytes each",
         scale=1.0,
-        better="lower",
         baseline=BARE,
         ours=OURS,
         sizes=(10_000, 100_000),

@@ -29,5 +29,4 @@ async def job(crew: Crew) -> None:
         await crew.assembled()
 
 
-if __name__ == "__main__":
-    main(job)
+main(job)

@@ -21,5 +21,4 @@ async def job(crew: Crew) -> None:
         stop.set()
 
 
-if __name__ == "__main__":
-    main(job)
+main(job)

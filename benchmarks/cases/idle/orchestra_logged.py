@@ -1,26 +1,10 @@
 """orchestra, logging on (INFO to a NullHandler)."""
 
-import asyncio
 import logging
 
-from harness.idle import Crew, main
-from orchestra import Conductor, Context
-
-
-async def job(crew: Crew) -> None:
-    """Build a conductor, play it, and cancel its context."""
-
-    async def idle(ctx: Context) -> None:
-        crew.started += 1
-        await ctx.wait()
-        crew.ended += 1
-
-    conductor = Conductor({str(i): idle for i in range(crew.size)})
-    ctx = Context()
-    playing = asyncio.create_task(conductor.play(ctx))
-    await crew.assembled()
-    ctx.cancel()
-    await playing
+from harness.idle import main
+from harness.players import play
+from orchestra import Context
 
 
 class CountingHandler(logging.NullHandler):
@@ -44,8 +28,7 @@ def log_to_nowhere() -> CountingHandler:
     return handler
 
 
-if __name__ == "__main__":
-    counter = log_to_nowhere()
-    main(job, quiet=False)
-    if not counter.records:
-        raise AssertionError("nothing was logged, so this measured the wrong thing")
+counter = log_to_nowhere()
+main(lambda crew: play(crew, Context()), quiet=False)
+if not counter.records:
+    raise AssertionError("nothing was logged, so this measured the wrong thing")

@@ -19,15 +19,9 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="imports",
-        folder="imports",
         title="Import in a fresh interpreter (asyncio imported before, except in its own line)",
-        unit="ms",
-        scale=1000.0,
-        better="lower",
         baseline="import_asyncio",
         ours=OURS,
-        sizes=(1,),
-        quick_sizes=(1,),
         warm_up=True,
         whole_process=True,
         goals=goals,

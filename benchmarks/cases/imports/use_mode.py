@@ -2,5 +2,4 @@
 
 from harness.importing import measure_import
 
-if __name__ == "__main__":
-    measure_import("mode", "Service", after="asyncio")
+measure_import("mode", "Service", after="asyncio")

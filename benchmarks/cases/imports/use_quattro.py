@@ -2,5 +2,4 @@
 
 from harness.importing import measure_import
 
-if __name__ == "__main__":
-    measure_import("quattro", "TaskGroup", after="asyncio")
+measure_import("quattro", "TaskGroup", after="asyncio")

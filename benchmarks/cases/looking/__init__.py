@@ -5,12 +5,8 @@ from harness.suite import Suite
 SUITES = (
     Suite(
         name="looking",
-        folder="looking",
         title="A look at all players",
         what="players",
-        unit="ms",
-        scale=1000.0,
-        better="lower",
         baseline="status",
         ours="overview",
         sizes=(1_000, 10_000),

@@ -22,7 +22,6 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="output",
-        folder="output",
         title="Lines of 100 bytes from a command to a file",
         what="lines",
         unit="MB/s",

@@ -13,5 +13,4 @@ def arrange(folder: Path, child: str) -> Sequence[str]:
     return [*installed("honcho"), "-f", str(folder / "Procfile"), "start"]
 
 
-if __name__ == "__main__":
-    main(arrange)
+main(arrange)

@@ -18,16 +18,13 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="page",
-        folder="page",
         title="The live page, at work in headless Chromium",
         what="players",
         unit="ms of each second",
         scale=1000.0,
-        better="lower",
         baseline=STILL,
         ours=OURS,
         sizes=(2_000,),
-        quick_sizes=(2_000,),
         rounds=3,
         goals=goals,
     ),

@@ -2,5 +2,4 @@
 
 from harness.page import main
 
-if __name__ == "__main__":
-    main(rate=10)
+main(rate=10)

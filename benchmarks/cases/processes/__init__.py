@@ -19,12 +19,8 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="processes",
-        folder="processes",
         title="Start and stop of a program that keeps Python processes",
         what="processes",
-        unit="ms",
-        scale=1000.0,
-        better="lower",
         baseline=BARE,
         ours=OURS,
         sizes=(20,),

@@ -1,15 +1,5 @@
 """multiprocessing, spawn and terminate, and nothing else."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from harness.supervising import main, program
 
-from harness.supervising import main, our_program
-
-
-def arrange(folder: Path, child: str, size: int) -> Sequence[str]:
-    """The program that does no more."""
-    return [*our_program("bare_processes.py"), str(folder / "pids"), str(size)]
-
-
-if __name__ == "__main__":
-    main(arrange)
+main(program("bare_processes.py"))

@@ -3,5 +3,4 @@
 from harness.peers import circus
 from harness.supervising import main
 
-if __name__ == "__main__":
-    main(circus, python=True)
+main(circus, python=True)

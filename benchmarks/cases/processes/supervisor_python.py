@@ -3,5 +3,4 @@
 from harness.peers import supervisor
 from harness.supervising import main
 
-if __name__ == "__main__":
-    main(supervisor, python=True)
+main(supervisor, python=True)

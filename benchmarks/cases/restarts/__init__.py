@@ -20,7 +20,6 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="restarts",
-        folder="restarts",
         title="Restarts without delay",
         what="restarts",
         unit="a second",

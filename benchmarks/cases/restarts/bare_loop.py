@@ -15,5 +15,4 @@ async def job(flaky: Flaky) -> None:
             await asyncio.sleep(0)
 
 
-if __name__ == "__main__":
-    main(job)
+main(job)

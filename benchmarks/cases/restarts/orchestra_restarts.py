@@ -12,5 +12,4 @@ async def job(flaky: Flaky) -> None:
     await Conductor({"flaky": player}).play(Context())
 
 
-if __name__ == "__main__":
-    main(job)
+main(job)

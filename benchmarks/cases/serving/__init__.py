@@ -17,7 +17,6 @@ def goals(table: Table) -> Iterator[Goal]:
 SUITES = (
     Suite(
         name="serving",
-        folder="serving",
         title="Requests a second under ServerPlayer, to those of the bare library",
         what="pairs of bursts",
         unit="of it",

@@ -2,5 +2,4 @@
 
 from harness.serving import main
 
-if __name__ == "__main__":
-    main("granian")
+main("granian")

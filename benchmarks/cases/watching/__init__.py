@@ -5,12 +5,8 @@ from harness.suite import Suite
 SUITES = (
     Suite(
         name="watching",
-        folder="watching",
         title="Start and stop of players that somebody watches",
         what="players",
-        unit="ms",
-        scale=1000.0,
-        better="lower",
         baseline="nobody",
         ours="recorder",
         sizes=(10_000,),

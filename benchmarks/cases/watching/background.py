@@ -1,6 +1,6 @@
 """a thread of its own, for an observer that does nothing."""
 
-from harness.watching import watch
+from harness.players import watch
 from orchestra.observers.background import BackgroundObserver
 
 watch(lambda performance: performance.subscribe(BackgroundObserver(lambda event: None)))

@@ -1,5 +1,5 @@
 """an observer that does nothing."""
 
-from harness.watching import subscribe, watch
+from harness.players import subscribe, watch
 
 watch(subscribe(lambda event: None))

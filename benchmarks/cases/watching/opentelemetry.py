@@ -3,7 +3,7 @@
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from harness.watching import watch
+from harness.players import watch
 from orchestra.observers.opentelemetry import OpenTelemetryObserver
 
 traces, metrics = TracerProvider(shutdown_on_exit=False), MeterProvider(shutdown_on_exit=False)

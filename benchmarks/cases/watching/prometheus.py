@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry
 
-from harness.watching import watch
+from harness.players import watch
 from orchestra.observers.prometheus import PrometheusObserver
 
 watch(lambda performance: performance.subscribe(PrometheusObserver(CollectorRegistry())))

@@ -3,7 +3,7 @@
 import socket
 import threading
 
-from harness.watching import subscribe, watch
+from harness.players import subscribe, watch
 from orchestra.observers.systemd import SystemdObserver
 
 manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

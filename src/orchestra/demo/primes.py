@@ -8,6 +8,8 @@ from orchestra import Context
 
 AT_A_TIME = 20_000
 SECONDS_BETWEEN = 0.5
+TOLD_EVERY = 200_000
+"""Numbers from one log line to the next, so that they do not push all else off the screen."""
 
 log = logging.getLogger("demo")
 
@@ -19,7 +21,8 @@ def count_primes(ctx: Context) -> None:
         end = number + AT_A_TIME
         found += sum(is_prime(one) for one in range(number, end))
         number = end
-        log.info("%d prime numbers below %d", found, number)
+        if number % TOLD_EVERY < AT_A_TIME:
+            log.info("%d prime numbers below %d", found, number)
 
 
 def is_prime(number: int) -> bool:

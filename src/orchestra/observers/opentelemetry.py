@@ -6,9 +6,6 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from opentelemetry import metrics, trace
-from opentelemetry.trace import Span, Status, StatusCode
-
 from ..events import (
     Abandoned,
     BackingOff,
@@ -22,6 +19,15 @@ from ..events import (
     Stopping,
 )
 from ..log import player_path, want_path
+
+try:
+    from opentelemetry import metrics, trace
+    from opentelemetry.trace import Span, Status, StatusCode
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is not installed: pip install 'orchestra-players[opentelemetry]'",
+        name=missing.name,
+    ) from None
 
 PATH: Final = "orchestra.player.path"
 ERROR_TYPE: Final = "error.type"

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from math import inf
 from typing import Final
-
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started, Stopping
 from ..status import PlayerStatus
 
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Metric
+    from prometheus_client.core import (
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+    )
+    from prometheus_client.registry import Collector
+    from prometheus_client.utils import floatToGoString
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is not installed: pip install 'orchestra-players[prometheus]'",
+        name=missing.name,
+    ) from None
+
 ROOT: Final = "(root)"
 """The path of the player at the top, which has none; no player can have this name."""
 
-STOP_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+STOP_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, inf)
 
 
-class PrometheusObserver:
+class PrometheusObserver(Collector):
     """Keeps the metrics of all players in a registry, labelled by `path`.
 
     | metric | what it says |
@@ -31,7 +50,7 @@ class PrometheusObserver:
     | `orchestra_player_leader` | 1 while it leads; only for players with a detail `leader` |
 
     Raises `ValueError` if the registry has these metrics already: one observer will do for several
-    trees. To be called in one thread at a time, as a tree does.
+    trees. To be called in one thread at a time, as a tree does; the registry may be read in any.
 
     >>> from prometheus_client import CollectorRegistry
     >>> registry = CollectorRegistry()
@@ -42,32 +61,8 @@ class PrometheusObserver:
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"orchestra_player_{name}", text, ["path"], registry=registry)
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"orchestra_player_{name}", text, ["path", *labels], registry=registry)
-
-        self._up = gauge("up", "1 while a run of the player goes on.")
-        self._ready = gauge("ready", "1 while the player serves.")
-        self._restarts = counter("restarts", "How often the player came back.")
-        self._failures = counter("failures", "Runs of the player that failed.", "exception")
-        self._last_change = gauge(
-            "last_change_timestamp_seconds", "When the player's state changed last."
-        )
-        self._stop_duration = Histogram(
-            "orchestra_player_stop_duration_seconds",
-            "From being asked to stop to the end.",
-            ["path"],
-            registry=registry,
-            buckets=STOP_BUCKETS,
-        )
-        self._stop_timeouts = counter("stop_timeouts", "How often the player was cut off.")
-        self._backoff_delay = gauge(
-            "backoff_delay_seconds", "What the player waits before it comes back."
-        )
-        self._leader = gauge("leader", "1 while the player leads.")
         self._players: dict[str, _Player] = {}
+        registry.register(self)
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
@@ -86,73 +81,155 @@ class PrometheusObserver:
     def _player(self, path: str) -> _Player:
         player = self._players.get(path)
         if player is None:
-            player = self._players[path] = _Player(self, path or ROOT)
+            player = self._players[path] = _Player()
         return player
 
+    def describe(self) -> Iterator[Metric]:
+        """All metrics without a player: the registry wants to know their names."""
+        return _metrics({})
 
+    def collect(self) -> Iterator[Metric]:
+        """All metrics as they are now: the registry asks when it is read, in any thread."""
+        # Of a copy, since the tree goes on meanwhile.
+        return _metrics({path or ROOT: player for path, player in self._players.copy().items()})
+
+
+@dataclass(slots=True)
 class _Player:
-    """The metrics of one player, looked up once: a label costs more than the number behind it."""
+    """The numbers of one player: to keep them costs next to nothing, to make samples of them does."""
 
-    def __init__(self, metrics: PrometheusObserver, path: str) -> None:
-        self._path = path
-        self._metrics = metrics
-        self._up = metrics._up.labels(path)
-        self._ready = metrics._ready.labels(path)
-        self._last_change = metrics._last_change.labels(path)
-        self._backoff_delay = metrics._backoff_delay.labels(path)
-        # From the start, since a rate can only be taken of what was there before.
-        self._restarts = metrics._restarts.labels(path)
-        self._stop_timeouts = metrics._stop_timeouts.labels(path)
-        self._leads = False
-        self._asked_at: float | None = None
+    last_change: float = 0.0
+    up: bool = False
+    ready: bool = False
+    leads: bool | None = None
+    restarts: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    backoff_delay: float = 0.0
+    asked_at: float | None = None
+    stops: _Durations | None = None
+    stop_timeouts: int = 0
 
     def take(self, event: Event) -> None:
-        self._last_change.set(event.time)
+        self.last_change = event.time
         match event:
             case Started(restarts=restarts):
-                self._up.set(1)
-                self._backoff_delay.set(0)
+                self.up = True
+                self.backoff_delay = 0.0
                 if restarts:
-                    self._restarts.inc()
+                    self.restarts += 1
             case Ready(details=details):
-                self._ready.set(1)
+                self.ready = True
                 if "leader" in details:
-                    self._lead(bool(details["leader"]))
+                    self.leads = bool(details["leader"])
             case Failed(error=error):
-                self._metrics._failures.labels(self._path, type(error).__name__).inc()
+                self.failures[type(error).__name__] += 1
                 self._end(event)
             case BackingOff(delay=delay):
                 self._end(event)
-                self._backoff_delay.set(delay)
+                self.backoff_delay = delay
             case Stopping():
-                self._ready.set(0)
-                self._asked_at = event.time
+                self.ready = False
+                self.asked_at = event.time
             case CutOff():
-                self._ready.set(0)
-                self._stop_timeouts.inc()
+                self.ready = False
+                self.stop_timeouts += 1
             case _:
                 self._end(event)
 
     def catch_up(self, status: PlayerStatus) -> None:
-        self._last_change.set(status.since)
-        self._up.set(1)
-        self._restarts.inc(status.restarts)
+        self.last_change = status.since
+        self.up = True
+        self.restarts += status.restarts
         if status.ready:
-            self._ready.set(1)
+            self.ready = True
             if "leader" in status.details:
-                self._lead(bool(status.details["leader"]))
+                self.leads = bool(status.details["leader"])
 
     def _end(self, event: Event) -> None:
-        self._up.set(0)
-        self._ready.set(0)
-        self._backoff_delay.set(0)
-        if self._leads:
-            self._lead(False)
-        if self._asked_at is not None:
-            duration = self._metrics._stop_duration.labels(self._path)
-            duration.observe(max(0.0, event.time - self._asked_at))
-            self._asked_at = None
+        self.up = self.ready = False
+        self.backoff_delay = 0.0
+        if self.leads:
+            self.leads = False
+        if self.asked_at is not None:
+            self.stops = self.stops or _Durations()
+            self.stops.add(max(0.0, event.time - self.asked_at))
+            self.asked_at = None
 
-    def _lead(self, leads: bool) -> None:
-        self._leads = leads
-        self._metrics._leader.labels(self._path).set(leads)
+
+class _Durations:
+    """How many took how long."""
+
+    __slots__ = ("_counts", "sum")
+
+    def __init__(self) -> None:
+        self._counts = [0] * len(STOP_BUCKETS)
+        self.sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        self._counts[bisect_left(STOP_BUCKETS, seconds)] += 1
+        self.sum += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """For each bound, as text, how many took at most so long."""
+        return list(zip(map(floatToGoString, STOP_BUCKETS), accumulate(self._counts), strict=True))
+
+
+def _metrics(players: Mapping[str, _Player]) -> Iterator[Metric]:
+    """All metrics, with what there is to say of each of these players."""
+
+    def gauge(name: str, text: str, value: Callable[[_Player], float | None]) -> Metric:
+        family = GaugeMetricFamily(f"orchestra_player_{name}", text, labels=["path"])
+        for path, player in players.items():
+            number = value(player)
+            if number is not None:
+                family.add_metric([path], float(number))
+        return family
+
+    # All but the failures from the start, since a rate can only be taken of what was there before.
+    def counter(name: str, text: str, value: Callable[[_Player], float]) -> Metric:
+        family = CounterMetricFamily(f"orchestra_player_{name}", text, labels=["path"])
+        for path, player in players.items():
+            family.add_metric([path], value(player))
+        return family
+
+    yield gauge("up", "1 while a run of the player goes on.", lambda player: player.up)
+    yield gauge("ready", "1 while the player serves.", lambda player: player.ready)
+    yield counter("restarts", "How often the player came back.", lambda player: player.restarts)
+    yield _failures(players)
+    yield gauge(
+        "last_change_timestamp_seconds",
+        "When the player's state changed last.",
+        lambda player: player.last_change,
+    )
+    yield _stop_durations(players)
+    yield counter(
+        "stop_timeouts", "How often the player was cut off.", lambda player: player.stop_timeouts
+    )
+    yield gauge(
+        "backoff_delay_seconds",
+        "What the player waits before it comes back.",
+        lambda player: player.backoff_delay,
+    )
+    yield gauge("leader", "1 while the player leads.", lambda player: player.leads)
+
+
+def _failures(players: Mapping[str, _Player]) -> Metric:
+    family = CounterMetricFamily(
+        "orchestra_player_failures", "Runs of the player that failed.", labels=["path", "exception"]
+    )
+    for path, player in players.items():
+        for exception, count in player.failures.copy().items():
+            family.add_metric([path, exception], count)
+    return family
+
+
+def _stop_durations(players: Mapping[str, _Player]) -> Metric:
+    family = HistogramMetricFamily(
+        "orchestra_player_stop_duration_seconds",
+        "From being asked to stop to the end.",
+        labels=["path"],
+    )
+    for path, player in players.items():
+        if player.stops is not None:
+            family.add_metric([path], player.stops.buckets(), player.stops.sum)
+    return family

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
-
 from ..log import Logger, player_path, want_path
+
+try:
+    import structlog
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is not installed: pip install 'orchestra-players[structlog]'",
+        name=missing.name,
+    ) from None
 
 
 class _StructlogLogger:

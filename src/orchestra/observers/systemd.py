@@ -54,7 +54,8 @@ class SystemdObserver:
     >>> orchestra.run(main, observers=[SystemdObserver()])
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
         self._address = environ.get("NOTIFY_SOCKET", "")
         self._period = _watchdog_period(environ)
         self._players: dict[str, str] = {}  # those that are not fine, and why

@@ -49,4 +49,6 @@ class Boot:
             end_group()
         Child(line, order).play()
         line.flush()
+        # Nothing plays here any more: what still holds up the end, such as a thread, need not be asked.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import pickle
 import signal
@@ -17,6 +18,7 @@ from .._life import Life
 from .._own_loop import LoopFactory, OwnLoop
 from .._root import Root
 from .._snapshot import leaves, status_of
+from .._waiter import call_soon_threadsafe
 from ..context import Context
 from ..errors import PlayerAbortedError
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started
@@ -24,6 +26,7 @@ from ..log import Logger, in_words, log_event, player_path
 from ..restart import note_of
 from ._carried import carried
 from ._records import Levels, Lines, Records, sendable
+from ._requests import answer_of, answer_to
 from ._subtree import sendable_status, what_counts
 from ._tie import end_group
 from ._wire import Line
@@ -123,7 +126,14 @@ class Child:
         if kind == "stop":
             reason, within = args
             self._stop.cancel(reason, within=within)
-        elif self._root is not None:  # it wants to know where everybody is
+        elif self._root is None:
+            pass  # nobody plays yet
+        elif kind == "ask" and inspect.iscoroutinefunction(args[1]):
+            self._root.loop.call_soon_threadsafe(self._root.answer, *args)
+        elif kind == "ask":  # also while the loop is blocked
+            number, act, *given = args
+            self._line.send("answer", number, *answer_to(act, self._root.performance, *given))
+        else:  # it wants to know where everybody is
             self._line.offer("places", dict(leaves(self._root.life)))
 
 
@@ -160,6 +170,7 @@ class ChildRoot(Root):
         self._report: asyncio.Handle = self.loop.call_later(TELL_EVERY, self.tell)
         self._told_at = float("-inf")
         self._soon = False
+        self._answering: set[asyncio.Task[None]] = set()
         self.performance.subscribe(self._on_event)
         self.refresh()
 
@@ -213,10 +224,22 @@ class ChildRoot(Root):
         taken = self._told_at - began
         self._report = self.loop.call_later(max(TELL_EVERY, taken / SHARE), self.tell)
 
+    def answer(self, number: int, act: Callable[..., Any], *args: object) -> None:
+        """Tell the parent what this comes to here, when it is known."""
+
+        async def answering() -> None:
+            found = await answer_of(act, self.performance, *args)
+            self.tell()  # how it looks by then
+            self._line.send("answer", number, *found)
+
+        task = asyncio.create_task(answering())
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
     def on_terminate(self) -> None:
         """A SIGTERM: it asks to stop; one that has been asked already is cut off."""
         if self.stopping:
-            self.loop.call_soon_threadsafe(self.cut_off)
+            call_soon_threadsafe(self.loop, self.cut_off)
         else:
             self.terminated = True
             self.stop("SIGTERM")

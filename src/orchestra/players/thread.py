@@ -157,7 +157,8 @@ def _check_result(function: Callable[..., object], result: object) -> None:
     elif not inspect.isasyncgen(result) and not isinstance(result, Awaitable):
         return
     kind = type(result).__name__.replace("_", " ")
+    article = "an" if kind[0].lower() in "aeiou" else "a"
     raise TypeError(
-        f"{function!r} is a plain function that returned a {kind}: make it `async def`, or bind "
+        f"{function!r} is a plain function that returned {article} {kind}: make it `async def`, or bind "
         "arguments with functools.partial instead of a lambda"
     )

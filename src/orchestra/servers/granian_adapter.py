@@ -13,6 +13,7 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from granian.log import DEFAULT_ACCESSLOG_FMT
 
 from ..errors import OrchestraError
 from .adapter import Options, Work
+from .granian_calls import calls
 from .granian_connections import Connections
 from .lifespan import Lifespan
 from .patience import until
@@ -33,7 +35,6 @@ ASGIWorker: Any = _granian.ASGIWorker
 SocketHolder: Any = _granian.SocketHolder
 _called: Any = asgi._callback_wrapper
 _watched: Any = _futures._future_watcher_wrapper
-_scheduler: Any = _futures._new_cbscheduler
 
 PATIENCE: Final = 0.5
 """Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
@@ -68,21 +69,11 @@ class GranianAdapter:
         await self._lifespan.start()
         for number, sock in enumerate(sockets, 1):
             self._connections.belong_to(sock)
-            self._workers.append(_Worker(number, sock, self._scheduler(), self._options))
+            self._workers.append(_Worker(number, sock, self._calls(), self._options))
 
-    def _scheduler(self) -> Any:
+    def _calls(self) -> Any:
         log_format = DEFAULT_ACCESSLOG_FMT if self._options.access_log else None
-        call = _called(self._handle, {}, self._lifespan.state, log_format)
-        return _scheduler(asyncio.get_running_loop(), _watched(call), impl_asyncio=True)
-
-    async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
-        def send_with_headers(message: Any) -> Any:
-            if "headers" not in message and message["type"] == "http.response.start":
-                # Granian refuses one without, which the standard allows.
-                message = {**message, "headers": ()}
-            return send(message)
-
-        await self._requests(scope, receive, send_with_headers)
+        return calls(_watched(_called(self._requests, {}, self._lifespan.state, log_format)))
 
     async def wait(self) -> None:
         """Until the application fails, or the threads of granian do."""
@@ -109,14 +100,16 @@ class GranianAdapter:
         await asyncio.sleep(min(LAST_LOOK, patience))
         # A connection that has just been made would be closed as an idle one.
         await until(lambda: not self._connections.anybody_new(), loop.time() + patience)
-        self._requests.see_off()
+        self._requests.end_streams()
+        self._requests.end_websockets()
         # A worker that is told to end sends no close frames any more.
-        await self._requests.seen_off(patience)
+        await self._requests.websockets_closed(patience)
         self._end_workers()
         begin, pause = loop.time(), 0.001
         while not self._all_ended():
             if loop.time() - begin >= patience:
-                self._requests.press(patience)
+                self._requests.press_streams()
+                self._requests.end_unfinished(patience)
                 if not self._requests:
                     self._connections.cut_those_with_nothing_to_send(patience)
             left = deadline - loop.time()
@@ -184,7 +177,8 @@ class _Worker:
         self.ended: asyncio.Future[None] = loop.create_future()
         self._signal = _granian.WorkerSignal()
         self._signal.add_cb(lambda: loop.call_soon_threadsafe(self._set_ended))
-        uds = sock.family not in (socket.AF_INET, socket.AF_INET6)
+        self._told_to_end = False
+        uds = self._uds = sock.family not in (socket.AF_INET, socket.AF_INET6)
         # Granian closes it.
         self._fd = sock.dup().detach()
         self._is = _identity(self._fd)
@@ -206,17 +200,34 @@ class _Worker:
         It does both or neither, so it gets another socket in the place of the one that it has.
         """
         if self.listens:
-            with socket.create_server(("127.0.0.1", 0)) as nobody_connects:
+            with _where_nobody_connects(self._uds) as nobody_connects:
                 nobody_connects.setblocking(False)
                 os.dup2(nobody_connects.fileno(), self._fd, inheritable=False)
 
     def end(self) -> None:
         """Have granian close idle connections and end with the last request."""
-        self._signal.set()
+        # Once: a signal that has no room waits for granian, which waits for the interpreter to call back.
+        if not self._told_to_end:
+            self._told_to_end = True
+            self._signal.set()
 
     def _set_ended(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+def _where_nobody_connects(uds: bool) -> socket.socket:
+    # Of the same family: granian may not have looked at it yet, and ends the process if it is of another.
+    if not uds:
+        return socket.create_server(("127.0.0.1", 0))
+    sock = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        sock.bind("")  # the system finds a name, and there is no file
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            sock.bind(os.path.join(folder, "socket"))
+    sock.listen()
+    return sock
 
 
 def _arguments(number: int, holder: Any, options: Options) -> tuple[Any, ...]:

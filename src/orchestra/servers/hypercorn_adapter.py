@@ -110,12 +110,14 @@ class HypercornAdapter:
         patience = min(PATIENCE, timeout / 4)
         # From now on, hypercorn tells each client to come back by another connection.
         self._config.keep_alive_max_requests = 0
-        self._requests.see_off()
+        self._requests.end_streams()
+        self._requests.end_websockets()
         pause = 0.001
         begin = loop.time()
         while self._connections:
             if loop.time() - begin >= patience:
-                self._requests.press(patience)
+                self._requests.press_streams()
+                self._requests.end_unfinished(patience)
             for connection in list(self._connections):
                 connection.see_off(patience)
             left = deadline - loop.time()

@@ -77,7 +77,7 @@ class ServerPlayer:
     logging configured. Set `start_timeout`, in seconds, on an instance or a subclass to bound the
     start.
 
-    When it is asked to stop, it stops to listen, closes idle connections, and lets requests finish;
+    When it is asked to stop, it stops listening, closes idle connections, and lets requests finish;
     then the application's lifespan ends. What goes on after that is cut off, and `play` raises
     `StopTimeoutError`. Its methods are for the loop's thread; an instance may be made in any.
 

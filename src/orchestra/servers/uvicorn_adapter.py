@@ -18,9 +18,9 @@ from .. import _stack
 from ..errors import OrchestraError
 from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
-from .event_streams import EventStreams
 from .forwarded import Forwarded
 from .lifespan import Lifespan
+from .requests import Requests
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
 from .uvicorn_connections import Farewell, untaken
@@ -45,8 +45,8 @@ class UvicornAdapter:
             workers=1,
             backlog=BACKLOG,
         )
-        self._streams = EventStreams(Forwarded(app, self._config.forwarded_allow_ips))
-        self._config.app = self._streams
+        self._requests = Requests(Forwarded(app, self._config.forwarded_allow_ips))
+        self._config.app = self._requests
         self._tls = options.tls
         self._server = uvicorn.Server(self._config)
         self._state = self._server.server_state
@@ -93,8 +93,8 @@ class UvicornAdapter:
         await self._stop_listening()
         patience = min(PATIENCE, timeout / 4)
         farewell = Farewell(self._state.connections, patience)
-        self._streams.end()
-        pressing = loop.call_later(patience, self._streams.press)
+        self._requests.end_streams()
+        pressing = loop.call_later(patience, self._requests.press_streams)
         try:
             if not await self._farewell(farewell, deadline):
                 return False

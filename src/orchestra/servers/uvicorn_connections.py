@@ -12,7 +12,7 @@ CLOSE: Final = (b"connection", b"close")
 
 
 class Farewell:
-    """The connections of a server that has stopped to listen.
+    """The connections of a server that has stopped listening.
 
     Requests in flight are left to finish, and their clients are told to come back by another
     connection; idle connections are closed. A client that owes us something, the rest of a request or

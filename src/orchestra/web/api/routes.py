@@ -95,7 +95,7 @@ class Api:
 
     async def stack(self, request: Request) -> Response:
         """Where everything is right now."""
-        return answer(self._console.stack(**query_of(request, {"path": asked.text})))
+        return answer(await self._console.stack(**query_of(request, {"path": asked.text})))
 
     async def settings(self, request: Request) -> Response:
         """What a player was made with."""

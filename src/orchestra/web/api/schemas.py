@@ -58,6 +58,7 @@ _PLAYER: Final = _object(
         "kind": {"type": "string", "description": "Such as `group`, `coroutine`, `command`"},
         "state": {"type": "string", "enum": [str(state) for state in State]},
         "ready": FLAG,
+        "done": {**FLAG, "description": "Whether it has ended by itself, and well"},
         "since": {**TIME, "description": "When its state began, in seconds since 1970"},
         "uptime": _or_null("number", "Seconds that this run has taken so far"),
         "restarts": WHOLE,
@@ -65,10 +66,6 @@ _PLAYER: Final = _object(
         "error": _or_null("string", "Its last failure"),
         "details": {**ANY, "description": "What it has told when it got ready"},
         "waits_for": _list(TEXT, "Those that it waits for before it starts"),
-        "remote": {
-            **FLAG,
-            "description": "Whether it plays in another process, where it can't be steered",
-        },
         "copies": _or_null("integer", "How many copies it is, if it can be scaled"),
         "last_line": _or_null("string", "What was logged last by it or about it"),
         "cpu": _or_null("number", "The share of one core, for processes and commands"),

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import nearest
+from ...errors import OrchestraError, nearest
 from ...performance import Performance
 from ...status import PlayerStatus
 from ..record.entries import LogLine
 from ..record.recorder import Recorder, Runs, Slice
 from . import rows
 from .control import CommandError, Control
-from .places import places
+from .places import all_places
 
 
 class Console:
@@ -92,7 +92,7 @@ class Console:
         """The whole tree: `players`, each with its `last_line`; whether it is `ready`, and who is not.
 
         `unready` are the paths of those that keep the tree from being ready: see `rows.unready`. Each
-        player also has `waits_for`, `copies` and `remote`: see `rows.reasons`.
+        player also has `waits_for` and `copies`: see `rows.reasons`.
         """
         status, last_lines = self._status(), self.recorder.last_lines()
         unready, told = rows.unready(status), rows.reasons(self._opened[0])
@@ -128,12 +128,16 @@ class Console:
         self._check_known(path, found)
         return self._answer(events=[rows.printable(event.to_dict()) for event in found])
 
-    def stack(self, path: str = "") -> dict[str, Any]:
+    async def stack(self, path: str = "") -> dict[str, Any]:
         """The `places` where a player is right now, and all below it, with their tasks and threads."""
         try:
-            found = places(self._opened[0], path)
+            found = await all_places(self._opened[0], path)
         except KeyError:
             raise _unknown(self._status(), path) from None
+        except TimeoutError:
+            raise CommandError("late", f"the process of {path!r} does not answer") from None
+        except OrchestraError as error:
+            raise CommandError("refused", str(error)) from None
         return self._answer(places=[rows.printable(place.to_dict()) for place in found])
 
     async def follow(

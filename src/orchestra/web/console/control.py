@@ -10,7 +10,6 @@ from typing import Any, Literal
 from ...errors import OrchestraError
 from ...log import in_words
 from ...performance import Performance
-from .rows import process_of
 
 Code = Literal["unknown", "invalid", "refused", "failed", "late"]
 
@@ -100,9 +99,10 @@ class Control:
         timeout: float | None,
     ) -> Done:
         try:
-            self._performance.find(path)
+            if self._performance.elsewhere(path) is None:
+                self._performance.find(path)
         except KeyError as error:
-            raise self._missing(path, str(error.args[0])) from None
+            raise CommandError("unknown", str(error.args[0])) from None
         # In a task of its own, since whoever asked may go away before it is over.
         task = asyncio.create_task(act(path), name=f"{command} {path}")
         self._begun.add(task)
@@ -118,12 +118,6 @@ class Control:
         if task.done():
             _raise_failure(task)
         return Done(command, path, task.done())
-
-    def _missing(self, path: str, message: str) -> CommandError:
-        process = process_of(self._performance, path)
-        if process is None:
-            return CommandError("unknown", message)
-        return CommandError("refused", f"{path!r} can be steered with all of {process.path!r} only")
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._begun.discard(task)

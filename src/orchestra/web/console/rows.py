@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ..._life import Life
 from ..._snapshot import below
 from ...performance import Performance
 from ...status import PlayerStatus, State, plain
@@ -14,8 +13,8 @@ VERSION: Final = 1
 """The version of the form of all that is given here. It grows when a key changes its meaning or goes;
 new keys may come at any time."""
 
-NOTHING: Final[dict[str, Any]] = {"waits_for": [], "copies": None, "remote": False}
-"""What is told of a player that waits for nobody, is no group of copies, and plays in this process."""
+NOTHING: Final[dict[str, Any]] = {"waits_for": [], "copies": None}
+"""What is told of a player that waits for nobody, and is no group of copies."""
 
 # None of them plays, and nobody waits for them to.
 _AT_REST: Final = (State.STOPPED, State.SKIPPED)
@@ -25,7 +24,7 @@ _PLAYING: Final = (State.READY, State.DEGRADED)
 def rows(status: PlayerStatus) -> list[dict[str, Any]]:
     """The players of a tree, parents first, each with the path of its `parent`; that of the root is None.
 
-    Each row has `path`, `parent`, `name`, `kind`, `state`, `ready`, `since`, `uptime`, `restarts`,
+    Each row has `path`, `parent`, `name`, `kind`, `state`, `ready`, `done`, `since`, `uptime`, `restarts`,
     `next_restart_in`, `error` and `details`; times are in seconds, `since` counts from 1970.
 
     >>> from orchestra import Conductor
@@ -59,6 +58,7 @@ def _row(player: PlayerStatus, parent: str | None) -> dict[str, Any]:
         "kind": printable(player.kind),
         "state": player.state.value,
         "ready": player.ready,
+        "done": player.done,
         "since": player.since,
         "uptime": player.uptime,
         "restarts": player.restarts,
@@ -86,9 +86,8 @@ def unready(status: PlayerStatus) -> list[str]:
 def reasons(performance: Performance) -> dict[str, dict[str, Any]]:
     """By path, of those of whom there is something to tell.
 
-    `waits_for` are the paths of those that a waiting player waits for, `copies` is the number of copies
-    of what can be scaled, else None, and `remote` is true for what plays in another process, where it
-    can't be steered from here.
+    `waits_for` are the paths of those that a waiting player waits for, and `copies` is the number of
+    copies of what can be scaled, else None.
     """
     found: dict[str, dict[str, Any]] = {}
     for keeper in performance.supervisors():
@@ -98,25 +97,8 @@ def reasons(performance: Performance) -> dict[str, dict[str, Any]]:
             waits_for = [keeper.lives[name].path for name in names if name in keeper.lives]
             copies = len(below(life)) if callable(getattr(life.player, "scale", None)) else None
             if waits_for or copies is not None:
-                found[life.path] = {**NOTHING, "waits_for": waits_for, "copies": copies}
-            for path in _remote(life):
-                found[path] = {**NOTHING, "remote": True}
+                found[life.path] = {"waits_for": waits_for, "copies": copies}
     return found
-
-
-def process_of(performance: Performance, path: str) -> Life | None:
-    """The player in whose process the one at this path plays; None for one of this process."""
-    for keeper in performance.supervisors():
-        for life in keeper.lives.values():
-            if path in _remote(life):
-                return life
-    return None
-
-
-def _remote(life: Life) -> Iterator[str]:
-    """The paths of those below a player that play in another process."""
-    inner = None if life.subtree is None else life.subtree.status()
-    return (one.path for one in inner.walk() if one.path != life.path) if inner else iter(())
 
 
 def printable(value: Any) -> Any:

@@ -62,11 +62,9 @@ function siblings(row) {
 
 /** What can be done with a player: a command and its label each.
  *
- * Of one that `shows` this page, all but a stop: there would be nobody left here to start it again. One
- * in another process is steered with that.
+ * Of one that `shows` this page, all but a stop: there would be nobody left here to start it again.
  */
 export function commandsFor(row, shows = false) {
-  if (row.remote) return [];
   const all = possible(row);
   return shows ? all.filter(([name]) => name !== "stop") : all;
 }
