@@ -132,7 +132,7 @@ class Handlers:
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._handle(signum)
         earlier = self._found.get(signum)
-        if isinstance(getattr(earlier, "__self__", None), Handlers):
+        if callable(earlier) and isinstance(getattr(earlier, "__self__", None), Handlers):
             earlier(signum, frame)
 
     def share(self, loop: asyncio.AbstractEventLoop, changed: Callable[[], object] = bool) -> None:
