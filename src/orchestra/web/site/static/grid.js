@@ -61,10 +61,12 @@ export class Grid {
 
   /** Give names, states and buttons as much width as they need: the rest is for the last lines. */
   fit(items) {
+    const now = this.clock.now();
     let name = 0, state = this.widths.state, copies = false;
     for (const { row, level, group } of items) {
-      name = Math.max(name, row.name.length + level * 2.6 + (group ? 8 : 0));
-      state = Math.max(state, lettersFor(row)); // it does not shrink again, or all would jump to and fro
+      // An indent is two letters wide, and a group has its number beside its name.
+      name = Math.max(name, 0.9 * (row.name.length + (group ? " 12 of 12".length : 0)) + 2 * level);
+      state = Math.max(state, lettersFor(row, now)); // it does not shrink again: all would jump to and fro
       copies ||= this.tree.isCopies(row);
     }
     this.setWidth("name", Math.ceil(name), `${Math.ceil(name)}ch`);

@@ -47,11 +47,11 @@ export function inWords(row, now) {
   return word;
 }
 
-/** How many letters it takes to say how this is, whatever the time that is told with it. */
-export function lettersFor(row) {
+/** How many letters it takes to say how this is, now and in some seconds. */
+export function lettersFor(row, now) {
   const word = wordOf(row);
-  if (word === "waiting") return inWords(row, 0).length;
-  return TIMED.includes(word) ? word.length + ", 9 m 59 s".length : word.length;
+  const soon = TIMED.includes(word) ? word.length + ", 59 s".length : 0;
+  return Math.max(soon, inWords(row, now).length);
 }
 
 function siblings(row) {
