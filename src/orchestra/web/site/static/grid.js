@@ -1,7 +1,7 @@
 // The table: only the rows in sight are elements, however many players there are.
 
 import { Spot, byId } from "./dom.js";
-import { RowView } from "./row.js";
+import { RowView, countOf } from "./row.js";
 import { lettersFor } from "./state.js";
 
 const SPARE = 6; // rows above and below those in sight
@@ -64,8 +64,9 @@ export class Grid {
     const now = this.clock.now();
     let name = 0, state = this.widths.state, copies = false;
     for (const { row, level, group } of items) {
-      // An indent is two letters wide, and a group has its number beside its name.
-      name = Math.max(name, 0.9 * (row.name.length + (group ? " 12 of 12".length : 0)) + 2 * level);
+      const count = countOf(this.tree, row, group).length;
+      // An indent is two letters wide, and so is the sign that folds.
+      name = Math.max(name, 0.9 * (row.name.length + (count && count + 1)) + 2 * level);
       state = Math.max(state, lettersFor(row, now)); // it does not shrink again: all would jump to and fro
       copies ||= this.tree.isCopies(row);
     }
