@@ -221,6 +221,24 @@ class TestThousands:
             expect(row(page, "status")).to_be_in_viewport()
             assert page.locator(".rows .row").count() < 60
 
+    def test_names_have_the_room_that_they_need(self, page: Page) -> None:
+        """Numbers beside them take none of it away; what a filter finds is shown from its first row on."""
+        with Program({"fleet": Conductor(self.tree())}) as program:
+            page.goto(program.url)
+            expect(row(page, "fleet").locator(".count")).to_have_text("2000 of 2000")
+            assert (
+                page.evaluate(
+                    """() => [...document.querySelectorAll(".rows .label")]
+                    .filter((node) => node.scrollWidth > node.clientWidth).length"""
+                )
+                == 0
+            )
+            page.locator("#grid").focus()
+            page.keyboard.press("End")
+            page.locator("#filter").fill("group3 worker1")
+            expect(row(page, "fleet")).to_be_in_viewport()
+            assert page.locator("#grid").evaluate("node => node.scrollTop") == 0
+
     def test_only_what_changes_is_touched(self, page: Page) -> None:
         """A change of one player touches its own row and those of its groups."""
         with Program(self.tree()) as program:
