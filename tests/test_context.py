@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from groups import turns
 from orchestra import Context
-from orchestra.context import GroupContext
+from orchestra._group_context import GroupContext
 from orchestra.testing import run_virtual
 from virtual import start, until, virtual_loop
 
@@ -1108,7 +1108,8 @@ async def test_an_interrupt_may_be_entered_again() -> None:
         async with asyncio.timeout(60), interrupt:
             await asyncio.sleep(3600)
     task = asyncio.current_task()
-    assert task is not None and not task.cancelling()
+    assert task is not None
+    assert not task.cancelling()
 
 
 @pytest.mark.virtual_time

@@ -10,12 +10,13 @@ from typing import Any, Literal, Protocol
 
 from . import _clock
 from ._failures import join, verdict_of
+from ._group_context import GroupContext
 from ._leftovers import Leftovers
 from ._life import Life
 from ._order import Befores, Condition, Order, befores_of
 from ._snapshot import group_status, status_of
 from ._supervisor import Supervisor
-from .context import Context, GroupContext
+from .context import Context
 from .log import Logger, complain, in_words
 from .player import Player, is_same
 from .status import PlayerStatus, State
