@@ -1,6 +1,7 @@
 """Players and groups that come back: backoffs, giving up, permanent errors, watchdogs, stops meanwhile."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Iterator
 from itertools import repeat
@@ -624,6 +625,36 @@ async def test_a_player_that_is_stopping_is_not_watched() -> None:
     player = FakePlayer(slow_stop(8), watchdog=10)
     assert await play(Conductor({"a": player}, timeout=9), asked=9) is None
     assert player.cancelled == 0
+
+
+@pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
+async def test_an_abandoned_run_does_not_speak_for_the_next() -> None:
+    """Neither its heartbeats nor where it says that it is are those of the run that counts."""
+
+    class Zombie:
+        watchdog = 5
+        overlap = True
+        runs = 0
+
+        async def play(self, ctx: Context) -> None:
+            self.runs += 1
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if self.runs == 2:
+                    raise
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1)
+                ctx.child().heartbeat()
+                ctx.locate(lambda: "in the grave")
+
+    zombie = Zombie()
+    error = await failure(Conductor({"a": restarting(zombie, [1])}, timeout=1))
+    assert zombie.runs == 2
+    watchdog = error.failures["a"]
+    assert isinstance(watchdog, WatchdogError)
+    assert not any("in the grave" in note for note in notes(watchdog))
 
 
 async def test_a_stop_while_the_watchdog_cuts_off_tells_of_both() -> None:

@@ -138,15 +138,17 @@ class Life:
         else:
             call_soon_threadsafe(loop, self._signal_ready, context, details)
 
-    def on_heartbeat(self) -> None:
-        if self.watch is not None:
+    def on_heartbeat(self, context: Context) -> None:
+        if self.watch is not None and context is self.ctx:
             self.watch.beat()
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
-        self.locate = locate
+        if context is self.ctx:
+            self.locate = locate
 
     def on_attach(self, context: Context, subtree: Subtree) -> None:
-        self.subtree = subtree
+        if context is self.ctx:
+            self.subtree = subtree
 
     # Running
 

@@ -408,28 +408,31 @@ class Context:
     def locate(self, locate: Callable[[], str]) -> None:
         """Say how to find out where the player is, if that is not where its task is."""
         if self._seat is not None:
-            self._seat.on_locate(self, locate)
+            self._seat.on_locate(self._of_run(), locate)
 
     def attach(self, subtree: Subtree) -> None:
         """Say what this player plays in another process, as a part of this tree."""
         if self._seat is not None:
-            self._seat.on_attach(self, subtree)
+            self._seat.on_attach(self._of_run(), subtree)
 
     # Telling
 
     def ready(self, **details: object) -> None:
         """Say that the player serves now; `details`, such as addresses, show in its status."""
-        seat = self._seat
-        if seat is not None:
-            top = self
-            while top._parent is not None and top._parent._seat is seat:
-                top = top._parent
-            seat.on_ready(top, details)
+        if self._seat is not None:
+            self._seat.on_ready(self._of_run(), details)
 
     def heartbeat(self) -> None:
         """Say that the player is alive, which its `watchdog` waits for."""
         if self._seat is not None:
-            self._seat.on_heartbeat()
+            self._seat.on_heartbeat(self._of_run())
+
+    def _of_run(self) -> Context:
+        """The context that the player was given, for the run that this belongs to."""
+        top = self
+        while top._parent is not None and top._parent._seat is self._seat:
+            top = top._parent
+        return top
 
 
 def check_context(given: Any) -> Context:
