@@ -628,6 +628,41 @@ async def test_a_player_that_is_stopping_is_not_watched() -> None:
 
 
 @pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
+async def test_what_an_abandoned_run_had_to_tell_is_not_told_of_the_next() -> None:
+    """What was raised in it comes with the failure for which it was cut off; the next may end well."""
+    ending = KeyError("in the first run")
+
+    async def bad_end() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise ending
+
+    class Zombie:
+        watchdog = 5
+        overlap = True
+        runs = 0
+
+        async def play(self, ctx: Context) -> None:
+            self.runs += 1
+            if self.runs == 1:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await Conductor({"b": bad_end}).play(ctx)
+                while True:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.sleep(3600)
+
+    zombie = Zombie()
+    shown = await show(Conductor({"a": restarting(zombie, [1])}, timeout=1), after=60)
+    assert await shown.end() is None
+    assert zombie.runs == 2
+    (failed,) = [one for one in shown.events if isinstance(one, Failed) and one.path == "a"]
+    assert isinstance(failed.error, WatchdogError)
+    assert isinstance(failed.error.__cause__, ConductorError)
+    assert ending in failed.error.__cause__.exceptions
+
+
+@pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
 async def test_an_abandoned_run_does_not_speak_for_the_next() -> None:
     """Neither its heartbeats nor where it says that it is are those of the run that counts."""
 

@@ -467,12 +467,12 @@ class Life:
             self.leftovers = Leftovers()
         self.leftovers.add(cast("asyncio.Task[None]", self.task), self.locate)
         self.ctx = None
-        blame, self.blame = self.blame, None
         if not self.stopping:
-            delay = self._follow(blame, asked=False)
+            delay = self._follow(self._judge(None, asked=False), asked=False)
             if delay is not None:
                 self._create_task(delay)
             return
+        blame, self.blame = self.blame, None
         for error in (blame, *(self.reported or ())):
             if error is not None:
                 self._add_error(error)
