@@ -131,7 +131,7 @@ class Handlers:
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._handle(signum)
-        earlier = self._found.get(signum)
+        earlier: Any = self._found.get(signum)
         if isinstance(getattr(earlier, "__self__", None), Handlers):
             earlier(signum, frame)
 
