@@ -1138,3 +1138,28 @@ async def test_two_failures_at_once_are_both_logged_and_told() -> None:
     assert isinstance(playing.task.exception(), ConductorError)
     assert [path for path in "ab" if "Failed" in playing.kinds(path)] == ["a", "b"]
     assert len([msg for _, level, msg, _ in logger.lines if level == "error"]) == 2
+
+
+async def test_done_is_an_end_of_ones_own() -> None:
+    """Neither a stop by hand, nor that of its group, nor a failure, nor an idle player counts as one."""
+    players = {
+        "well": FakePlayer(ends()),
+        "by_hand": FakePlayer(),
+        "asked": FakePlayer(),
+        "idle": FakePlayer(),
+        "again": FakePlayer(ends()),
+        "fails": FakePlayer(fails(after=9)),
+    }
+    conductor = Conductor(players, idle={"idle"})
+    playing = await show(Conductor({"group": conductor}), after=1)
+    done = lambda: [one.name for one in playing.conductor.status().walk() if one.done]  # noqa: E731
+    assert done() == ["well", "again"]
+    await playing.performance.stop_player("group.by_hand")
+    await playing.performance.restart("group.again")
+    assert done() == ["well"]
+    await asyncio.sleep(1)
+    assert done() == ["well", "again"]
+    await asyncio.sleep(9)
+    assert playing.performance.status().find("group.fails").state == "failed"
+    assert done() == ["well", "again"]
+    await playing.end()

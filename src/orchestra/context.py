@@ -299,14 +299,24 @@ class Context:
     def interrupt(self) -> AbstractAsyncContextManager[None]:
         """`async with ctx.interrupt(): ...` cancels its body when this is done, and leaves quietly.
 
-        For code that knows nothing of contexts. A cancellation from elsewhere passes through.
+        For code that knows nothing of contexts. A cancellation from elsewhere passes through. Raises
+        `RuntimeError` outside of a task.
+
+        >>> async def worker(ctx, queue):
+        ...     while not ctx.done():
+        ...         async with ctx.interrupt():
+        ...             print("got", await queue.get())
         """
         return Interrupt(self)
 
     def until_done(self, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
         """The items of `source` until this is done; the source is closed at the end.
 
-        `async for message in ctx.until_done(queue): ...`
+        An item that has been given out is worked on in peace: only the wait for the next is cut short.
+
+        >>> async def worker(ctx, messages):
+        ...     async for message in ctx.until_done(messages):
+        ...         print("got", message)
         """
         return until_done(self, source)
 
@@ -418,12 +428,29 @@ class Context:
     # Telling
 
     def ready(self, **details: object) -> None:
-        """Say that the player serves now; `details`, such as addresses, show in its status."""
+        """Say that the player serves now; `details`, such as addresses, show in its status.
+
+        A player that calls it declares `signals_ready = True`: without that it counts as ready once it
+        has started.
+
+        >>> class Api:
+        ...     signals_ready = True
+        ...     async def play(self, ctx):
+        ...         ctx.ready(addresses=["http://localhost:8080"])
+        ...         await ctx.wait()
+        """
         if self._seat is not None:
             self._seat.on_ready(self._of_run(), details)
 
     def heartbeat(self) -> None:
-        """Say that the player is alive, which its `watchdog` waits for."""
+        """Say that the player is alive, which its `watchdog` waits for.
+
+        >>> class Poller:
+        ...     watchdog = 30  # seconds
+        ...     async def play(self, ctx):
+        ...         while await ctx.sleep(1):
+        ...             ctx.heartbeat()
+        """
         if self._seat is not None:
             self._seat.on_heartbeat(self._of_run())
 

@@ -7,7 +7,7 @@ import inspect
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final
 
 from . import _clock
@@ -94,8 +94,7 @@ class Performance:
         One that has ended or is idle is started. Raises `KeyError` for a path that nobody has, with
         the nearest, and otherwise what `Conductor.restart` raises.
         """
-        supervisor, life = self._to_steer(path)
-        await supervisor.restart(life.name)
+        await self._steer(Performance.restart, path, lambda keeper, life: keeper.restart(life.name))
 
     async def start(self, path: str) -> None:
         """Start the player at this path, if it does not play; returns when it is ready.
@@ -103,8 +102,9 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
         `Conductor.start` raises.
         """
-        supervisor, life = self._to_steer(path)
-        await supervisor.start_player(life.name)
+        await self._steer(
+            Performance.start, path, lambda keeper, life: keeper.start_player(life.name)
+        )
 
     async def stop_player(self, path: str) -> None:
         """Stop the player at this path gracefully, and leave it so until somebody starts it.
@@ -113,8 +113,9 @@ class Performance:
         nearest, `OrchestraError` for the root, which `stop` is for, and otherwise what
         `Conductor.stop` raises.
         """
-        supervisor, life = self._to_steer(path)
-        await supervisor.stop_player(life.name)
+        await self._steer(
+            Performance.stop_player, path, lambda keeper, life: keeper.stop_player(life.name)
+        )
 
     async def scale(self, path: str, count: int) -> None:
         """Have `count` copies play at this path, where there is a group of copies.
@@ -122,27 +123,42 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, `OrchestraError` for a player
         that has no `scale` method, and otherwise what that raises.
         """
-        _, life = self._to_steer(path)
-        scale = getattr(life.player, "scale", None)
-        if not callable(scale):
-            raise OrchestraError(f"{path!r} is no group of copies, it can't be scaled")
-        result = scale(count)
-        if inspect.isawaitable(result):
-            await result
+        await self._steer(Performance.scale, path, lambda _, life: _scaled(life, count), count)
 
-    def _to_steer(self, path: str) -> tuple[Supervisor, Life]:
+    async def _steer(
+        self,
+        command: Callable[..., Awaitable[None]],
+        path: str,
+        act: Callable[[Supervisor, Life], Awaitable[None]],
+        *args: object,
+    ) -> None:
+        """Do it here, or have it done by the performance where the player at this path plays."""
         check_thread(self._loop)
-        return self.find(path)
+        subtree = self.elsewhere(path)
+        if subtree is not None:
+            await subtree.ask(command, path, *args)
+        else:
+            await act(*self.find(path))
 
     def find(self, path: str) -> tuple[Supervisor, Life]:
-        """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
-        paths = []
+        """Who keeps the player at this path here, and its life; `KeyError` with the nearest path."""
         for supervisor in self.supervisors():
             for life in list(supervisor.lives.values()):
                 if life.path == path:
                     return supervisor, life
-                paths.append(life.path)
-        raise KeyError(f"no player {path!r}. {nearest(path, filter(None, paths))}")
+        paths = [player.path for player in self.status().walk() if player.path]
+        raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
+
+    def elsewhere(self, path: str) -> Subtree | None:
+        """What plays in another process and has the player at this path in it, below its own top."""
+        for supervisor in self.supervisors():
+            for life in list(supervisor.lives.values()):
+                above = f"{life.path}." if life.path else ""
+                if life.subtree is not None and path.startswith(above) and path != life.path:
+                    status = life.subtree.status()
+                    if status is not None and any(one.path == path for one in status.walk()):
+                        return life.subtree
+        return None
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """Call `observer` with each event from now on; returns a function that ends it.
@@ -348,6 +364,15 @@ class _Reader:
         """Read no more."""
         self._forget()
         self.end()
+
+
+async def _scaled(life: Life, count: int) -> None:
+    scale = getattr(life.player, "scale", None)
+    if not callable(scale):
+        raise OrchestraError(f"{life.path!r} is no group of copies, it can't be scaled")
+    result = scale(count)
+    if inspect.isawaitable(result):
+        await result
 
 
 def checked_observers(given: Any) -> tuple[Observer, ...]:
