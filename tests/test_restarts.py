@@ -666,6 +666,16 @@ async def test_what_an_abandoned_run_had_to_tell_is_not_told_of_the_next() -> No
 async def test_an_abandoned_run_does_not_speak_for_the_next() -> None:
     """Neither its heartbeats nor where it says that it is are those of the run that counts."""
 
+    class Grave:
+        def status(self) -> None:
+            raise AssertionError
+
+        def leaves(self) -> dict[str, str]:
+            raise AssertionError
+
+        async def ask(self, act: object, *args: object) -> None:
+            raise AssertionError
+
     class Zombie:
         watchdog = 5
         overlap = True
@@ -683,6 +693,7 @@ async def test_an_abandoned_run_does_not_speak_for_the_next() -> None:
                     await asyncio.sleep(1)
                 ctx.child().heartbeat()
                 ctx.locate(lambda: "in the grave")
+                ctx.attach(Grave())
 
     zombie = Zombie()
     error = await failure(Conductor({"a": restarting(zombie, [1])}, timeout=1))
