@@ -10,7 +10,7 @@ import pytest
 from command_kit import Lines, Playing, error_of, python, run, sh, tag, until
 
 from orchestra import CommandPlayer, Conductor, Context, logger_from_logging
-from orchestra.players.output import LONGEST, Output
+from orchestra.players._command.output import LONGEST, Output
 
 pytestmark = pytest.mark.real_time
 

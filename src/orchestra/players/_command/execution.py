@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import IO, Any
 
-from .._launch.launcher import Launcher
-from .._launch.order import Order
-from .._launch.process import Process
+from ..._launch.launcher import Launcher
+from ..._launch.order import Order
+from ..._launch.process import Process
 from .output import Output
 
 Input = str | bytes | IO[Any] | None

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
-from ..log import Logger, inform_of
+from ...log import Logger, inform_of
 
 Stream = Literal["stdout", "stderr"]
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 
-from ..status import Players, PlayerStatus, State
-from ._carried import place, portable_details
+from ...status import Players, PlayerStatus, State
+from .carried import place, portable_details
 
 _OVER = (State.WAITING, State.STOPPED, State.FAILED, State.SKIPPED)
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Final
 
-from .._launch.launcher import Launcher
-from .._launch.order import Order
-from .._launch.process import Process
-from ..context import Context
-from ..errors import CommandFailedError, ProbeFailedError, StopTimeoutError, note_lines
-from ..probes import Probe
+from ..._launch.launcher import Launcher
+from ..._launch.order import Order
+from ..._launch.process import Process
+from ...context import Context
+from ...errors import CommandFailedError, ProbeFailedError, StopTimeoutError, note_lines
+from ...probes import Probe
 from .execution import Input, executing
 from .health import Liveness, until_ill, until_ready
 from .output import Output
