@@ -17,14 +17,12 @@ from orchestra import (
     Context,
     Event,
     Failed,
-    OrchestraError,
     ProcessPlayer,
     Ready,
     RemoteError,
     Started,
     Stopped,
     playing,
-    replicate,
     restarting,
 )
 from orchestra.log import PathFilter
@@ -48,45 +46,6 @@ async def test_its_players_show_in_the_tree_here() -> None:
         assert later is not None
         assert later > first
         assert performance.status().ready
-
-
-async def test_its_players_are_steered_by_path() -> None:
-    """What is asked for here is done there, also two processes down, and shows when it is done."""
-    deep = Conductor({"deep": ProcessPlayer(plays.group()), "copies": replicate(plays.works, 1)})
-    async with shown(ProcessPlayer(deep)) as performance:
-        find = lambda path: performance.status().find(f"group.it.{path}")  # noqa: E731
-        await until(lambda: "inner" in find("deep").players)
-        await performance.restart("group.it.deep.mailer")
-        assert (find("deep.mailer").state, find("deep.mailer").restarts) == ("ready", 1)
-        await performance.stop_player("group.it.deep.inner")
-        assert find("deep.inner").state == "stopped"
-        await performance.start("group.it.deep.inner")
-        assert find("deep.inner").ready
-        await performance.scale("group.it.copies", 3)
-        assert find("copies").players.keys() == ["0", "1", "2"]
-
-
-async def test_what_can_not_be_done_there_is_raised_here() -> None:
-    """It comes back as itself: what is no group of copies, and what a player raises when it starts."""
-    inner = Conductor({"works": plays.works, "raises": plays.Raises("plain")}, idle=["raises"])
-    with pytest.raises(ConductorError):
-        async with shown(ProcessPlayer(inner)) as performance:
-            with pytest.raises(OrchestraError, match="no group of copies"):
-                await performance.scale("group.it.works", 2)
-            with pytest.raises(KeyError, match=r"Did you mean 'group\.it\.works'"):
-                await performance.restart("group.it.work")
-            with pytest.raises(LookupError):
-                await performance.start("group.it.raises")
-
-
-async def test_an_order_to_a_process_that_dies_is_not_waited_for() -> None:
-    """It fails when the process has ended."""
-    inner = Conductor({"once": plays.dies_when_asked})
-    with pytest.raises(ConductorError):
-        async with shown(ProcessPlayer(inner)) as performance:
-            with pytest.raises(OrchestraError, match="ended before that was done"):
-                await performance.restart("group.it.once")
-            await asyncio.sleep(30)
 
 
 async def test_a_restart_inside_shows(caplog: pytest.LogCaptureFixture) -> None:

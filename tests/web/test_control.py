@@ -2,14 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from groups import show
 from orchestra import Conductor, Context, OrchestraError, playing
-from orchestra.status import Players, PlayerStatus, State
 from orchestra.testing import (
     FakePlayer,
     Take,
@@ -21,27 +19,6 @@ from orchestra.testing import (
 from orchestra.web.console.control import CommandError, Control
 
 pytestmark = pytest.mark.virtual_time
-
-
-class Elsewhere:
-    """Has a tree of its own in another process, or so it says."""
-
-    def __init__(self) -> None:
-        self.steered: list[tuple[object, ...]] = []
-
-    async def play(self, ctx: Context) -> None:
-        ctx.attach(self)
-        await ctx.wait()
-
-    def status(self) -> PlayerStatus:
-        below = PlayerStatus("mailer", "process.mailer", "coroutine", State.READY, True, 0.0)
-        return replace(below, name="process", path="process", players=Players([below]))
-
-    def leaves(self) -> dict[str, str]:
-        return {}
-
-    async def steer(self, command: str, path: str, *args: object) -> None:
-        self.steered.append((command, path, *args))
 
 
 async def code(awaitable: Awaitable[object]) -> tuple[str, str]:
@@ -99,16 +76,6 @@ async def test_a_path_that_nobody_has_is_unknown(command: str) -> None:
         more = (2,) if command == "scale" else ()
         error = await code(getattr(Control(performance), command)("maler", *more))
         assert error == ("unknown", "no player 'maler'. Did you mean 'mailer'?")
-
-
-async def test_what_plays_in_another_process_is_steered_there() -> None:
-    """The performance hands it on."""
-    inner = Elsewhere()
-    async with playing(Conductor({"process": inner})) as performance:
-        control = Control(performance)
-        assert (await control.restart("process.mailer")).finished
-        assert inner.steered == [("restart", "process.mailer")]
-        assert (await code(control.restart("process.maler")))[0] == "unknown"
 
 
 async def test_what_can_not_be_done_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import inspect
 import os
 import pickle
 import signal
@@ -26,6 +26,7 @@ from ...log import Logger, in_words, log_event, player_path
 from ...restart import note_of
 from .carried import carried
 from .records import Levels, Lines, Records, sendable
+from .requests import answer_of, answer_to
 from .subtree import sendable_status, what_counts
 from .tie import end_group
 from .wire import Line
@@ -125,9 +126,14 @@ class Child:
         if kind == "stop":
             reason, within = args
             self._stop.cancel(reason, within=within)
-        elif kind == "steer" and self._root is not None:
-            call_soon_threadsafe(self._root.loop, self._root.steer, *args)
-        elif self._root is not None:  # it wants to know where everybody is
+        elif self._root is None:
+            pass  # nobody plays yet
+        elif kind == "ask" and inspect.iscoroutinefunction(args[1]):
+            self._root.loop.call_soon_threadsafe(self._root.answer, *args)
+        elif kind == "ask":  # also while the loop is blocked
+            number, act, *given = args
+            self._line.send("answer", number, *answer_to(act, self._root.performance, *given))
+        else:  # it wants to know where everybody is
             self._line.offer("places", dict(leaves(self._root.life)))
 
 
@@ -161,10 +167,10 @@ class ChildRoot(Root):
         self.life = _RootLife(self, order, line)
         self.lives = {self.life.name: self.life}
         self._told: bytes | None = None
-        self._steered_by: set[asyncio.Task[None]] = set()
         self._report: asyncio.Handle = self.loop.call_later(TELL_EVERY, self.tell)
         self._told_at = float("-inf")
         self._soon = False
+        self._answering: set[asyncio.Task[None]] = set()
         self.performance.subscribe(self._on_event)
         self.refresh()
 
@@ -218,21 +224,17 @@ class ChildRoot(Root):
         taken = self._told_at - began
         self._report = self.loop.call_later(max(TELL_EVERY, taken / SHARE), self.tell)
 
-    def steer(self, number: int, command: str, path: str, *args: object) -> None:
-        """Do this, and answer when it is done."""
-        task = self.loop.create_task(self._steered(command, path, *args), name=f"{command} {path}")
-        self._steered_by.add(task)
-        task.add_done_callback(functools.partial(self._answer, number))
+    def answer(self, number: int, act: Callable[..., Any], *args: object) -> None:
+        """Tell the parent what this comes to here, when it is known."""
 
-    async def _steered(self, command: str, path: str, *args: object) -> None:
-        await getattr(self.performance, command)(path, *args)
+        async def answering() -> None:
+            found = await answer_of(act, self.performance, *args)
+            self.tell()  # how it looks by then
+            self._line.send("answer", number, *found)
 
-    def _answer(self, number: int, task: asyncio.Task[None]) -> None:
-        self._steered_by.discard(task)
-        if not task.cancelled():
-            self.tell()  # so that who asked sees what it has come to
-            failure = task.exception()
-            self._line.send("answer", number, failure and carried(failure))
+        task = asyncio.create_task(answering())
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     def on_terminate(self) -> None:
         """A SIGTERM: it asks to stop; one that has been asked already is cut off."""

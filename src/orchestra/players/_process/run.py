@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import os
 import pickle
@@ -14,13 +13,14 @@ from typing import Any, Final
 
 from ..._life import Life
 from ...context import Context
-from ...errors import OrchestraError, ProcessDiedError, StopTimeoutError
+from ...errors import ProcessDiedError, StopTimeoutError
 from ...log import Logger, complains, default_logger, informs, report
 from .boot import Boot
 from .carried import Carried, in_process, portable, restored
 from .child import Order
 from .launch import ChildProcess, Luggage, StartMethod, launch, socket_pair
 from .records import handle, levels
+from .requests import Requests
 from .subtree import RemoteTree
 from .wire import Wire
 
@@ -39,9 +39,6 @@ EXIT_WITHIN: Final = 2.0
 NO_LIMIT: Final = 1e6
 """The time to stop of a player that nobody supervises here: its process goes by the context alone."""
 
-_numbers = itertools.count()
-"""Of commands, so that each has its answer."""
-
 
 class ProcessRun:
     """One process, from its start to its end: what it tells, and what it is told."""
@@ -49,8 +46,8 @@ class ProcessRun:
     def __init__(self, ctx: Context, watchdog: float | None) -> None:
         self._ctx, self._watchdog = ctx, watchdog
         self._loop = asyncio.get_running_loop()
-        self._tree = RemoteTree(self._steer)
-        self._answers: dict[int, asyncio.Future[Carried | None]] = {}
+        self._requests = Requests(lambda *message: self._wire.send(*message))
+        self._tree = RemoteTree(self._requests)
         self._ended = asyncio.Event()
         self._logger = _Loggers(ctx)
         self._begun = self._asked = self._late = False
@@ -143,17 +140,6 @@ class ProcessRun:
             async with asyncio.timeout(most):
                 await self._ended.wait()
 
-    async def _steer(self, *command: object) -> None:
-        number = next(_numbers)
-        self._answers[number] = answer = self._loop.create_future()
-        self._wire.send("steer", number, *command)
-        try:
-            failure = await answer
-        finally:
-            del self._answers[number]
-        if failure is not None:
-            raise restored(failure, self._tree.where())
-
     # What it tells
 
     def _on_message(self, data: bytes) -> None:
@@ -175,6 +161,9 @@ class ProcessRun:
     def _on_places(self, places: dict[str, str]) -> None:
         self._tree.tell_places(places)
 
+    def _on_answer(self, number: int, value: object, failure: Carried | None) -> None:
+        self._requests.answer(number, value, failure)
+
     def _on_heartbeat(self) -> None:
         self._ctx.heartbeat()
 
@@ -185,10 +174,6 @@ class ProcessRun:
 
     def _on_line(self, groups: tuple[str, ...], is_error: bool, msg: str, attrs: Any) -> None:
         self._logger.write(groups, is_error, msg, self._restored(attrs))
-
-    def _on_answer(self, number: int, failure: Carried | None) -> None:
-        if number in self._answers and not self._answers[number].done():
-            self._answers[number].set_result(failure)
 
     def _on_record(self, attributes: dict[str, Any]) -> None:
         handle(attributes)
@@ -221,12 +206,9 @@ class ProcessRun:
     def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._requests.close()
         self._process.close()
         self._wire.close()
-        for answer in self._answers.values():
-            if not answer.done():
-                what = f"process {self._process.pid} ended before that was done"
-                answer.set_exception(OrchestraError(what))
 
     def _raise(self) -> None:
         process = self._process

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from ...status import Players, PlayerStatus, State
 from .carried import place, portable_details
+from .requests import Requests
 
 _OVER = (State.WAITING, State.STOPPED, State.FAILED, State.SKIPPED)
 
@@ -16,9 +18,9 @@ _OVER = (State.WAITING, State.STOPPED, State.FAILED, State.SKIPPED)
 class RemoteTree:
     """The last that a process has told of its players, in its parent; read from any thread."""
 
-    def __init__(self, steer: Callable[..., Awaitable[None]]) -> None:
+    def __init__(self, requests: Requests) -> None:
         self.pid: int | None = None
-        self._steer = steer
+        self._requests = requests
         self._told: tuple[float, PlayerStatus] | None = None
         self._places: Mapping[str, str] = {}
         self._places_are_new = False  # newer than the status
@@ -53,9 +55,9 @@ class RemoteTree:
         paths = self._places if self._places_are_new else _alive(self._told[1])
         return {path: place(self.pid, self._places.get(path, "")) for path in paths}
 
-    async def steer(self, command: str, path: str, *args: object) -> None:
-        """Have the performance there do this; raises what it raises."""
-        await self._steer(command, path, *args)
+    async def ask(self, act: Callable[..., Any], *args: object) -> Any:
+        """What a function comes to there, with the performance there and these arguments."""
+        return await self._requests.ask(act, *args)
 
     def where(self) -> str:
         """Where the player itself is."""
