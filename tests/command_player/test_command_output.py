@@ -245,7 +245,7 @@ async def test_a_command_that_has_ended_is_not_late_for_its_lines() -> None:
                 time.sleep(0.002)
 
     lines = Slow()
-    conductor = Conductor({"a": CommandPlayer("yes")}, timeout=0.5, logger=lines)
+    conductor = Conductor({"a": CommandPlayer("yes")}, timeout=3, logger=lines)
     ctx = Context()
     task = start(conductor, ctx)
     await until(lambda: lines.printed)
