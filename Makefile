@@ -13,7 +13,7 @@ VERSIONS ?= 3.11 3.12 3.13
 # tested. The rooms above touch other people's libraries, processes and the outside world: they count
 # in the coverage of everything, which has a threshold of its own.
 ROOMS := servers/* web/* demo/* loading/* cli/* __main__.py observers/* _launch/* \
-	players/_* players/process.py players/output.py
+	players/_*.py players/process.py players/_process/* players/_command/output.py
 EMPTY :=
 COMMA := ,
 NOT_CORE := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(ROOMS:%=*/orchestra/%))

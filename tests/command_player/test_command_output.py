@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import os
+import time
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from command_kit import Lines, Playing, error_of, python, run, sh, tag, until
 
+from groups import start
 from orchestra import CommandPlayer, Conductor, Context, logger_from_logging
-from orchestra.players.output import LONGEST, Output
+from orchestra.players._command.output import LONGEST, Output
 
 pytestmark = pytest.mark.real_time
 
@@ -216,7 +218,6 @@ async def test_lines_that_wait_are_told_at_the_end() -> None:
 
     class Slow(Lines):
         def info(self, msg: str, **attrs: object) -> None:
-            import time
 
             super().info(msg, **attrs)
             time.sleep(0.001)
@@ -232,6 +233,25 @@ async def test_lines_that_wait_are_told_at_the_end() -> None:
     output.close()
     await asyncio.sleep(0.01)
     assert len(lines.lines) == 500
+
+
+async def test_a_command_that_has_ended_is_not_late_for_its_lines() -> None:
+    """Where they are too many to be logged in time, they are lost, and a line says so."""
+
+    class Slow(Lines):
+        def info(self, msg: str, **attrs: object) -> None:
+            super().info(msg, **attrs)
+            if "stream" in attrs:
+                time.sleep(0.002)
+
+    lines = Slow()
+    conductor = Conductor({"a": CommandPlayer("yes")}, timeout=3, logger=lines)
+    ctx = Context()
+    task = start(conductor, ctx)
+    await until(lambda: lines.printed)
+    ctx.cancel()
+    await task
+    assert lines.errors == ["a: its last lines are lost, there was no time to log them"]
 
 
 async def test_what_is_in_the_pipe_is_taken_at_the_end() -> None:
@@ -251,7 +271,6 @@ async def test_nobody_waits_for_a_slow_logger_when_it_is_cut_off() -> None:
 
     class Slow(Lines):
         def info(self, msg: str, **attrs: object) -> None:
-            import time
 
             super().info(msg, **attrs)
             time.sleep(0.01)

@@ -8,7 +8,7 @@ import pytest
 from command_kit import Playing, needs_linux, python, running, sh, tag, until
 
 from orchestra import CommandFailedError, CommandPlayer, ConductorError, Context, StopTimeoutError
-from orchestra.players import command_run
+from orchestra.players._command import run as command_run
 
 pytestmark = pytest.mark.real_time
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
-from orchestra.players.health import Liveness, look, until_ill, until_ready
+from orchestra.players._command.health import Liveness, look, until_ill, until_ready
 from orchestra.probes import after, command, http, output, tcp
 
 

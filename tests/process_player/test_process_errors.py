@@ -19,7 +19,7 @@ from orchestra import (
     ProcessPlayer,
     RemoteError,
 )
-from orchestra.players import _process_run
+from orchestra.players._process import run as process_run
 
 pytestmark = pytest.mark.real_time
 
@@ -201,7 +201,7 @@ async def test_what_can_not_be_imported_there_is_told(how: str, kind: Any, text:
 
 async def test_the_connection_may_break(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that closes its connection can tell nothing any more, and is killed."""
-    monkeypatch.setattr(_process_run, "EXIT_WITHIN", 0.05)
+    monkeypatch.setattr(process_run, "EXIT_WITHIN", 0.05)
     error = await raised(plays.hangs_up)
     assert isinstance(error, ProcessDiedError)
     assert "closed its connection" in str(error)

@@ -24,11 +24,11 @@ from orchestra import (
     RemoteError,
     StopTimeoutError,
 )
-from orchestra.players import _launch, _wire
-from orchestra.players._carried import carried, in_process, portable, restored
-from orchestra.players._launch import Spawned
-from orchestra.players._process_run import ProcessRun
-from orchestra.players._wire import Frames, Line, Wire, framed
+from orchestra.players._process import launch, wire
+from orchestra.players._process.carried import carried, in_process, portable, restored
+from orchestra.players._process.launch import Spawned
+from orchestra.players._process.run import ProcessRun
+from orchestra.players._process.wire import Frames, Line, Wire, framed
 
 pytestmark = pytest.mark.real_time
 
@@ -264,7 +264,7 @@ def test_a_child_keeps_only_so_much_for_a_parent_that_does_not_read(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What can be spared is not kept then, and what can't is."""
-    monkeypatch.setattr(_wire, "MOST_WAITING", 3)
+    monkeypatch.setattr(wire, "MOST_WAITING", 3)
     line = Line(pair[0])
     big = b"x" * 1_000_000
     offered = [line.offer("record", big) for _ in range(10)]
@@ -283,7 +283,7 @@ async def test_a_process_that_can_not_be_killed_does_not_hold_up_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is waited for a moment, and let go then."""
-    monkeypatch.setattr(_launch, "CLOSE_WITHIN", 0.02)
+    monkeypatch.setattr(launch, "CLOSE_WITHIN", 0.02)
     monkeypatch.setattr(Spawned, "_has_ended", lambda self: False)
     popen = subprocess.Popen(["sleep", "3600"], start_new_session=True)
     reader, alive = os.pipe()

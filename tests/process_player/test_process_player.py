@@ -59,7 +59,10 @@ async def test_a_fork_server_imports_once(
     player = ProcessPlayer(plays.sees_modules, start_method="forkserver")
     async with shown(player) as performance:
         assert performance.status().find("group.it").details["mailbox"]
-    assert forkserver._forkserver._preload_modules == ["mailbox", "orchestra.players._child"]
+    assert forkserver._forkserver._preload_modules == [
+        "mailbox",
+        "orchestra.players._process.child",
+    ]
 
 
 @pytest.mark.parametrize("function", [plays.works, plays.thread, plays.ends])

@@ -11,8 +11,8 @@ from process_kit import is_alive, pid_of, shown, until
 
 from groups import start, stop_timeout, turns
 from orchestra import Conductor, ConductorError, Context, CutOff, ProcessPlayer, StopTimeoutError
-from orchestra.players import _process_run
-from orchestra.players._launch import ChildProcess
+from orchestra.players._process import run as process_run
+from orchestra.players._process.launch import ChildProcess
 
 pytestmark = pytest.mark.real_time
 
@@ -161,11 +161,11 @@ async def test_who_cancels_twice_is_let_go(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_a_cut_off_does_not_hide_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the player raised there comes out, even though it is cut off before its process ends."""
-    monkeypatch.setattr(_process_run, "EXIT_WITHIN", 3600)
+    monkeypatch.setattr(process_run, "EXIT_WITHIN", 3600)
     told = asyncio.Event()
-    take = _process_run.ProcessRun._on_outcome
+    take = process_run.ProcessRun._on_outcome
     monkeypatch.setattr(
-        _process_run.ProcessRun, "_on_outcome", lambda *args: (take(*args), told.set())
+        process_run.ProcessRun, "_on_outcome", lambda *args: (take(*args), told.set())
     )
     task = asyncio.create_task(ProcessPlayer(plays.fails_with_a_thread).play(Context()))
     await told.wait()
@@ -176,7 +176,7 @@ async def test_a_cut_off_does_not_hide_a_failure(monkeypatch: pytest.MonkeyPatch
 
 async def test_it_ends_with_its_player(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that goes on after its player, for a thread's sake, is killed."""
-    monkeypatch.setattr(_process_run, "EXIT_WITHIN", 0.05)
+    monkeypatch.setattr(process_run, "EXIT_WITHIN", 0.05)
     await ProcessPlayer(plays.leaves_a_thread).play(Context())
 
 

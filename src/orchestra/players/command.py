@@ -26,9 +26,9 @@ from ..context import Context
 from ..errors import OrchestraError
 from ..probes import Probe
 from ..probes.probe import check_probe
-from .command_run import CommandRun, Terms
-from .execution import checked_stdin
-from .health import Liveness
+from ._command.execution import checked_stdin
+from ._command.health import Liveness
+from ._command.run import CommandRun, Terms
 
 
 class CommandPlayer:

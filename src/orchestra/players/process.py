@@ -11,9 +11,9 @@ from ..backoff import as_backoff
 from ..context import Context
 from ..log import in_words, shown
 from ..player import PlayerLike, as_player, name_of, terms_of
-from ._launch import Luggage, StartMethod, check_method, main_is_importable
-from ._loans import Loans
-from ._process_run import ProcessRun
+from ._process.launch import Luggage, StartMethod, check_method, main_is_importable
+from ._process.loans import Loans
+from ._process.run import ProcessRun
 
 
 class ProcessPlayer:

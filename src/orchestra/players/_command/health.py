@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import ProbeFailedError
-from ..log import in_words
-from ..probes import Check, Probe
+from ...errors import ProbeFailedError
+from ...log import in_words
+from ...probes import Check, Probe
 
 
 @dataclass(frozen=True, slots=True)

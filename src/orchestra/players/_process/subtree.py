@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..status import Players, PlayerStatus, State
-from ._carried import place, portable_details
-from ._requests import Requests
+from ...status import Players, PlayerStatus, State
+from .carried import place, portable_details
+from .requests import Requests
 
 _OVER = (State.WAITING, State.STOPPED, State.FAILED, State.SKIPPED)
 

@@ -20,13 +20,13 @@ from multiprocessing.process import current_process
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, Literal, cast
 
-from ..errors import nearest
-from ._boot import Passed
+from ...errors import nearest
+from .boot import Passed
 
 StartMethod = Literal["spawn", "forkserver"]
 METHODS: Final = ("spawn", "forkserver")
 
-_OURS: Final = "orchestra.players._child"
+_OURS: Final = "orchestra.players._process.child"
 
 POLL_EVERY: Final = 0.01
 """Seconds between two looks at a process, where the system does not tell of its end."""

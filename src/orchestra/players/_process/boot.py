@@ -7,7 +7,7 @@ import signal
 import socket
 from multiprocessing import forkserver
 
-from ._tie import end_group, lead_a_group, tie_to_parent
+from .tie import end_group, lead_a_group, tie_to_parent
 
 
 class Passed:
@@ -38,8 +38,8 @@ class Boot:
         sock = socket.socket(fileno=self._connection.detach())
         sock.set_inheritable(False)
         # Only now, since they take ten times as long as all before.
-        from ._child import Child
-        from ._wire import Line
+        from .child import Child
+        from .wire import Line
 
         line = Line(sock)
         os.register_at_fork(after_in_child=line.close)

@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..errors import OrchestraError
-from ..performance import Performance
-from ._carried import Carried, carried, restored
+from ...errors import OrchestraError
+from ...performance import Performance
+from .carried import Carried, carried, restored
 
 
 class Requests:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from .._returning import may_return, when_gone
-from ..context import Context
+from ..._returning import may_return, when_gone
+from ...context import Context
 
 
 class Loans:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import IO, Any
 
-from .._launch.launcher import Launcher
-from .._launch.order import Order
-from .._launch.process import Process
+from ..._launch.launcher import Launcher
+from ..._launch.order import Order
+from ..._launch.process import Process
 from .output import Output
 
 Input = str | bytes | IO[Any] | None
@@ -30,7 +30,11 @@ def checked_stdin(stdin: Any) -> Input:
 
 @asynccontextmanager
 async def executing(
-    launcher: Launcher, order: Order, stdin: Input, output: Output
+    launcher: Launcher,
+    order: Order,
+    stdin: Input,
+    output: Output,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Process]:
     """Have it run while the body does; what runs of it then is killed, and waited for."""
     try:
@@ -48,7 +52,7 @@ async def executing(
                 await process.until_over()
             finally:
                 process.close()
-        await output.drain()  # not where this was cut off, since nobody has the time then
+        await output.drain(is_late)  # not where this was cut off, since nobody has the time then
     finally:
         output.close()
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, cast
 
-from .. import _root
-from ..errors import ConductorError, PermanentError, RemoteError, StopTimeoutError
-from ..log import in_words, shown
-from ..restart import note_of
+from ... import _root
+from ...errors import ConductorError, PermanentError, RemoteError, StopTimeoutError
+from ...log import in_words, shown
+from ...restart import note_of
 
 _MOST_CAUSES: Final = 20
 """How many causes of an exception are followed."""

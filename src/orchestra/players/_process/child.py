@@ -13,23 +13,23 @@ from dataclasses import dataclass, replace
 from multiprocessing import process, spawn
 from typing import Any, Final
 
-from .._ending import chained
-from .._life import Life
-from .._own_loop import LoopFactory, OwnLoop
-from .._root import Root
-from .._snapshot import leaves, status_of
-from .._waiter import call_soon_threadsafe
-from ..context import Context
-from ..errors import PlayerAbortedError
-from ..events import BackingOff, CutOff, Event, Failed, Ready, Started
-from ..log import Logger, in_words, log_event, player_path
-from ..restart import note_of
-from ._carried import carried
-from ._records import Levels, Lines, Records, sendable
-from ._requests import answer_of, answer_to
-from ._subtree import sendable_status, what_counts
-from ._tie import end_group
-from ._wire import Line
+from ..._ending import chained
+from ..._life import Life
+from ..._own_loop import LoopFactory, OwnLoop
+from ..._root import Root
+from ..._snapshot import leaves, status_of
+from ..._waiter import call_soon_threadsafe
+from ...context import Context
+from ...errors import PlayerAbortedError
+from ...events import BackingOff, CutOff, Event, Failed, Ready, Started
+from ...log import Logger, in_words, log_event, player_path
+from ...restart import note_of
+from .carried import carried
+from .records import Levels, Lines, Records, sendable
+from .requests import answer_of, answer_to
+from .subtree import sendable_status, what_counts
+from .tie import end_group
+from .wire import Line
 
 TELL_AFTER: Final = 0.05
 """Seconds between two reports of how the tree looks, while events happen."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Final
 
-from .._launch.launcher import Launcher
-from .._launch.order import Order
-from .._launch.process import Process
-from ..context import Context
-from ..errors import CommandFailedError, ProbeFailedError, StopTimeoutError, note_lines
-from ..probes import Probe
+from ..._launch.launcher import Launcher
+from ..._launch.order import Order
+from ..._launch.process import Process
+from ...context import Context
+from ...errors import CommandFailedError, ProbeFailedError, StopTimeoutError, note_lines
+from ...probes import Probe
 from .execution import Input, executing
 from .health import Liveness, until_ill, until_ready
 from .output import Output
@@ -32,6 +32,8 @@ PATIENCE: Final = 1.0
 TIME_FOR_THE_ILL: Final = 5.0
 """Seconds that a command has to stop in when a probe failed, where nobody has set another limit."""
 
+LAST_MOMENT: Final = 0.1
+"""Seconds before its time is over that a command's last lines are given up, if they are so many."""
 
 MOMENT: Final = 0.2
 """Seconds within which the program is asked to stop as well, if it was a stop that ended a command."""
@@ -72,7 +74,7 @@ class CommandRun:
             None if alive is None else alive.probe.on(watched),
         )
         async with executing(
-            self._launcher, self._order, self._terms.stdin, self._output
+            self._launcher, self._order, self._terms.stdin, self._output, self._is_late
         ) as process:
             self._ctx.locate(lambda: self._where(process))
             ill = None
@@ -176,6 +178,11 @@ class CommandRun:
             left = TIME_FOR_THE_ILL if is_ill and self._terms.stop_timeout is None else math.inf
         own = left - min(MOST_MARGIN, left * MARGIN)
         return own if self._terms.stop_timeout is None else min(own, self._terms.stop_timeout)
+
+    def _is_late(self) -> bool:
+        """Whether there is no time left for what the command has printed last."""
+        left = self._ctx.remaining()
+        return left is not None and left < LAST_MOMENT
 
     # When it has ended
 

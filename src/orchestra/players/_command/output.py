@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
-from ..log import Logger, inform_of
+from ...log import Logger, inform_of
 
 Stream = Literal["stdout", "stderr"]
 
@@ -59,10 +59,12 @@ class Output:
         self._watchers.append(on_line)
         return lambda: self._watchers.remove(on_line)
 
-    async def drain(self) -> None:
-        """Take what is still in the pipes, when nothing more will come."""
-        for stream in self._streams:
-            await stream.drain()
+    async def drain(self, is_late: Callable[[], bool] = lambda: False) -> None:
+        """Take what is still in the pipes, when nothing more will come; not all, if it gets late."""
+        all_taken = [await stream.drain(is_late) for stream in self._streams]
+        if not all(all_taken) and self._logger is not None:
+            what = "its last lines are lost, there was no time to log them"
+            self._logger.error(f"{self._path}: {what}", path=self._path)
 
     def close(self) -> None:
         """Close the pipes; what is still in them is taken, as far as the loop has time for it."""
@@ -145,18 +147,21 @@ class _Pipe:
             lines.append(piece)
         return lines
 
-    async def drain(self) -> None:
+    async def drain(self, is_late: Callable[[], bool]) -> bool:
         if self._fd < 0:
-            return
+            return True
         self._draining = True
         self._loop.remove_reader(self._fd)
         left = MOST_AFTERWARDS
         while True:
-            while not self._tell():  # noqa: ASYNC110  others have their turn
-                await asyncio.sleep(0)
+            while not self._tell():
+                if is_late():
+                    self._lines = ()
+                    return False
+                await asyncio.sleep(0)  # others have their turn
             data = self._next() if left > 0 else None
             if not data:
-                return
+                return True
             left -= len(data)
             self._lines = self._split(data)
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from ..log import Logger, PathFilter
-from ._carried import carried, portable
+from ...log import Logger, PathFilter
+from .carried import carried, portable
 
 _FORMATTER: Final = logging.Formatter()
 

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from .._life import Life
-from ..context import Context
-from ..errors import ProcessDiedError, StopTimeoutError
-from ..log import Logger, complains, default_logger, informs, report
-from ._boot import Boot
-from ._carried import Carried, in_process, portable, restored
-from ._child import Order
-from ._launch import ChildProcess, Luggage, StartMethod, launch, socket_pair
-from ._records import handle, levels
-from ._requests import Requests
-from ._subtree import RemoteTree
-from ._wire import Wire
+from ..._life import Life
+from ...context import Context
+from ...errors import ProcessDiedError, StopTimeoutError
+from ...log import Logger, complains, default_logger, informs, report
+from .boot import Boot
+from .carried import Carried, in_process, portable, restored
+from .child import Order
+from .launch import ChildProcess, Luggage, StartMethod, launch, socket_pair
+from .records import handle, levels
+from .requests import Requests
+from .subtree import RemoteTree
+from .wire import Wire
 
 TERMINATE_AT: Final = 0.9
 """The share of its time to stop after which it gets a SIGTERM. By then it should have ended."""
