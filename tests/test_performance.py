@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import logging
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from itertools import repeat
@@ -130,6 +131,15 @@ async def test_a_status_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         status.ready = False
     assert await playing.end() is None
+
+
+async def test_a_performance_says_how_it_is() -> None:
+    """Where it is shown, that is in a word."""
+    playing = await show(Conductor({"a": FakePlayer()}), after=1)
+    performance = playing.ctx.performance
+    assert repr(performance) == "<Performance: ready>"
+    assert await playing.end() is None
+    assert repr(performance) == "<Performance: stopped>"
 
 
 async def test_a_status_goes_to_json_and_to_a_terminal() -> None:
@@ -550,6 +560,36 @@ async def test_an_observer_may_subscribe_from_another_thread() -> None:
     thread.join()
     assert await playing.end() is None
     assert set(seen) == {threading.get_ident()}
+
+
+async def test_observers_come_and_go_in_many_threads() -> None:
+    """None of them is lost, and none stays, however many threads do it at the same time."""
+    playing = await show(Conductor({"a": FakePlayer()}), after=1)
+    seen: list[int] = []
+    subscribe: Callable[..., Any] = playing.performance.subscribe
+    errors: list[BaseException] = []
+
+    def come_and_go(number: int) -> None:
+        try:
+            for _ in range(300):
+                subscribe(seen.append)()
+            subscribe(lambda _: seen.append(number))
+        except BaseException as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=come_and_go, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not errors
+    assert await playing.end() is None
+    assert sorted(seen) == sorted(2 * list(range(8)))  # of the stop and the end
 
 
 @pytest.mark.parametrize("observer", [None, 5, "print", []])

@@ -36,6 +36,25 @@ def launcher() -> int:
     return found
 
 
+@needs_linux
+@pytest.mark.parametrize("name", beside_module.IGNORED)
+async def test_no_signal_hits_it_before_it_ignores_them(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What all processes of a program are sent passes it by, and its commands hold back nothing."""
+    begin = launcher_module.Launcher._begin
+
+    def begin_and_be_hit(self: launcher_module.Launcher) -> None:
+        begin(self)
+        assert self._process is not None
+        self._process.send_signal(getattr(signal, name))
+
+    monkeypatch.setattr(launcher_module.Launcher, "_begin", begin_and_be_hit)
+    lines = await run(["grep", "SigBlk", "/proc/self/status"])
+    assert lines.printed == [("stdout", "SigBlk:\t0000000000000000")]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 # How long it lives
 
 

@@ -4,6 +4,9 @@ import asyncio
 import os
 import signal
 import ssl
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +98,67 @@ async def test_in_a_process_already_it_needs_no_other() -> None:
     async with playing(ProcessPlayer(ServerPlayer(app, port=0, server="granian"))) as performance:
         details: Any = performance.status().details
         assert int(await get(details["addresses"][0])) == details["pid"]
+
+
+# Of an adapter in a process of its own, since nothing inside can help one that native code has stopped.
+BEGIN = """
+import asyncio, socket, sys, threading, time
+from orchestra.servers.adapter import Options
+from orchestra.servers.granian_adapter import GranianAdapter
+
+async def app(scope, receive, send): ...
+"""
+
+SLOW_TO_TELL = """
+async def main():
+    loop = asyncio.get_running_loop()
+    call = loop.call_soon_threadsafe
+
+    def call_late(*args):
+        time.sleep(0.3 * (threading.current_thread() is not threading.main_thread()))
+        return call(*args)
+
+    loop.call_soon_threadsafe = call_late
+    adapter = GranianAdapter(app, Options())
+    await adapter.start([socket.create_server(("127.0.0.1", 0))])
+    print(await adapter.drain(0.1))
+    await adapter.abort(0.05)
+    await asyncio.sleep(0.5)
+
+asyncio.run(main())
+"""
+
+STOPPED_AT_ONCE = """
+async def main():
+    for number in range(10):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(f"{sys.argv[1]}/{number}")
+        sock.listen()
+        adapter = GranianAdapter(app, Options())
+        await adapter.start([sock])
+        assert await adapter.drain(10)
+        await adapter.abort(1)
+
+asyncio.run(main())
+"""
+
+
+def ran(script: str, *args: str) -> str:
+    command = [sys.executable, "-c", BEGIN + script, *args]
+    program = subprocess.run(command, timeout=30, capture_output=True, text=True)
+    assert program.returncode == 0, program.stderr
+    return program.stdout
+
+
+def test_one_that_is_slow_to_tell_of_its_end_is_cut_off_all_the_same() -> None:
+    """To say once more that it shall end, while it says that it has, does not block for ever."""
+    assert ran(SLOW_TO_TELL) == "False\n"
+
+
+def test_a_unix_socket_may_be_stopped_before_granian_has_looked_at_it() -> None:
+    """A stop right after the start is a stop, and not the end of the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        ran(STOPPED_AT_ONCE, folder)
 
 
 def test_an_application_that_can_not_be_sent_is_refused_at_once() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestra.web.api.answers import ERRORS
 from orchestra.web.api.openapi import DOCUMENT
-from orchestra.web.api.schemas import ANSWERS
 
 PAGE = (Path(__file__).parents[2] / "docs/how-to/status-page.md").read_text()
 
@@ -18,7 +18,7 @@ def test_a_path_is_on_the_page(path: str) -> None:
     assert (f"{command.lstrip('/')}`" in PAGE) if command else (first in PAGE), path
 
 
-@pytest.mark.parametrize("code", ANSWERS)
+@pytest.mark.parametrize("code", ERRORS)
 def test_a_failure_is_on_the_page(code: str) -> None:
     """Each code of an error is there, with its status."""
-    assert re.search(rf"^\| {ANSWERS[code][0]} \| `{code}` \|", PAGE, re.MULTILINE)
+    assert re.search(rf"^\| {ERRORS[code][0]} \| `{code}` \|", PAGE, re.MULTILINE)

@@ -51,12 +51,14 @@ def output(regex: str | re.Pattern[str], *, timeout: float = 1.0) -> Probe:
     >>> output("[Rr]eady to accept connections")
     output('[Rr]eady to accept connections')
     """
+    if not isinstance(regex, (str, re.Pattern)):
+        raise TypeError(f"the regular expression must be a string, not {regex!r}")
     try:
         pattern = re.compile(regex)
     except re.error as error:
         raise ValueError(f"{regex!r} is no regular expression: {error}") from None
     if not isinstance(pattern.pattern, str):
-        raise TypeError(f"the regular expression must be for strings, not {regex!r}")
+        raise TypeError(f"the regular expression must be one for strings, not {regex!r}")
     return Output(pattern, interval=0.0, timeout=timeout)
 
 
@@ -85,8 +87,7 @@ class After(Timing):
 def after(delay: float) -> Probe:
     """Passes when the program has run for so many seconds: for one that gives no other sign.
 
-    With `math.inf` it never does. That is for a program that has one thing to do, such as a migration:
-    what comes after it starts when it has ended well, since an end counts as ready.
+    With `math.inf` it never does: then the player is ready when it has ended well, and not before.
 
     Raises `ValueError` for what is no number of seconds from 0 on.
 

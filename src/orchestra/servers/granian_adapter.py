@@ -13,6 +13,7 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -176,7 +177,8 @@ class _Worker:
         self.ended: asyncio.Future[None] = loop.create_future()
         self._signal = _granian.WorkerSignal()
         self._signal.add_cb(lambda: loop.call_soon_threadsafe(self._set_ended))
-        uds = sock.family not in (socket.AF_INET, socket.AF_INET6)
+        self._told_to_end = False
+        uds = self._uds = sock.family not in (socket.AF_INET, socket.AF_INET6)
         # Granian closes it.
         self._fd = sock.dup().detach()
         self._is = _identity(self._fd)
@@ -198,17 +200,34 @@ class _Worker:
         It does both or neither, so it gets another socket in the place of the one that it has.
         """
         if self.listens:
-            with socket.create_server(("127.0.0.1", 0)) as nobody_connects:
+            with _where_nobody_connects(self._uds) as nobody_connects:
                 nobody_connects.setblocking(False)
                 os.dup2(nobody_connects.fileno(), self._fd, inheritable=False)
 
     def end(self) -> None:
         """Have granian close idle connections and end with the last request."""
-        self._signal.set()
+        # Once: a signal that has no room waits for granian, which waits for the interpreter to call back.
+        if not self._told_to_end:
+            self._told_to_end = True
+            self._signal.set()
 
     def _set_ended(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+def _where_nobody_connects(uds: bool) -> socket.socket:
+    # Of the same family: granian may not have looked at it yet, and ends the process if it is of another.
+    if not uds:
+        return socket.create_server(("127.0.0.1", 0))
+    sock = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        sock.bind("")  # the system finds a name, and there is no file
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            sock.bind(os.path.join(folder, "socket"))
+    sock.listen()
+    return sock
 
 
 def _arguments(number: int, holder: Any, options: Options) -> tuple[Any, ...]:

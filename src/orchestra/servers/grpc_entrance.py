@@ -107,7 +107,7 @@ class UnixEntrance(Entrance):
         self._mode = mode
         self._ours = f"{path}.waiting"
         self._theirs = f"{path}.grpc"
-        self._joined = False
+        self._joined: os.stat_result | None = None  # gRPC's socket, while the path leads to it
 
     def join(self, bind: Bind) -> None:
         """Have gRPC bind; an `OSError` if it can't."""
@@ -124,14 +124,18 @@ class UnixEntrance(Entrance):
         with explained(f"can't listen on unix:{self._path}"):
             # A second name, so that it can have its first one back.
             os.link(self._path, self._ours)
+            joined = os.stat(self._theirs)
             os.rename(self._theirs, self._path)
-            self._joined = True
+            self._joined = joined
 
     def _take_over(self) -> None:
-        if self._joined:
-            self._joined = False
+        if self._joined is not None:
             with suppress(OSError):
-                os.rename(self._ours, self._path)
+                if _leads_elsewhere(self._path, self._joined):
+                    os.unlink(self._ours)
+                else:
+                    os.rename(self._ours, self._path)
+            self._joined = None
 
     def close(self) -> None:
         """Let go of it; our socket stays open elsewhere if another run may follow."""
@@ -140,6 +144,14 @@ class UnixEntrance(Entrance):
         for path in (self._path, self._theirs):
             with suppress(OSError):
                 remove_stale(path)
+
+
+def _leads_elsewhere(path: str, expected: os.stat_result) -> bool:
+    """Whether somebody else has put something of theirs in this place."""
+    try:
+        return not os.path.samestat(os.stat(path), expected)
+    except FileNotFoundError:
+        return False
 
 
 def _no_binding(address: str) -> OSError:

@@ -89,6 +89,22 @@ async def test_a_live_unix_socket_is_refused(subject: Subject, tmp_path: Path) -
         await says_hello(subject, playing.url)
 
 
+@pytest.mark.keeps("unix")
+async def test_the_unix_socket_of_a_successor_is_left_alone(
+    subject: Subject, tmp_path: Path
+) -> None:
+    """Who has taken over the path meanwhile keeps it after the stop."""
+    path = tmp_path / "server.sock"
+    with socket.socket(socket.AF_UNIX) as successor:
+        async with play(subject, Script(), uds=path):
+            path.unlink()
+            successor.bind(str(path))
+            successor.listen()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+    assert os.listdir(tmp_path) == [path.name]
+
+
 @pytest.mark.keeps("sockets")
 @pytest.mark.parametrize("by_number", [False, True], ids=["objects", "numbers"])
 async def test_sockets_handed_in(subject: Subject, by_number: bool) -> None:

@@ -70,6 +70,10 @@ class Console:
             raise RuntimeError("this console is not open")
         return self._tree
 
+    def unknown(self, path: str) -> CommandError:
+        """The error about a path that nobody has."""
+        return _unknown(self._status(), path)
+
     def _status(self) -> PlayerStatus:
         return self._opened[0].status()
 
