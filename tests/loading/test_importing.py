@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestra.loading.errors import LoadError
@@ -272,6 +272,7 @@ lines = st.lists(
 
 
 @given(lines)
+@example("[program:a]\nuser=\ndirectory=\nnumprocs=\nenvironment=\n")
 def test_any_ini(text: str) -> None:
     """No text raises anything but a line for its user, and what is made can be loaded."""
     for convert in (import_supervisord, import_circus):

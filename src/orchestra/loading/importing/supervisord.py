@@ -167,7 +167,9 @@ class _Program:
 
     def _take(self, key: str, value: str) -> None:
         taken = getattr(self, f"_take_{key}", None)
-        if taken is not None:
+        if taken is not None and not value:
+            self._note(key, "it is empty")
+        elif taken is not None:
             taken(value)
         elif key == "startretries":
             self._note(key, "it is tried again for as long as the program plays")
