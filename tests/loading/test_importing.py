@@ -1,5 +1,6 @@
 """Files of other supervisors, and what becomes of them."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -312,6 +313,7 @@ services = st.dictionaries(
 
 
 @given(services)
+@example({"a": {"command": "x", "environment": {"A=B": "c", "": "d", "E": "f"}}})
 def test_any_services(content: object) -> None:
     """No service raises anything but a line for its user, and what is made can be loaded."""
     import yaml
@@ -321,6 +323,13 @@ def test_any_services(content: object) -> None:
     except LoadError:
         return
     played(draft)
+
+
+def test_without_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyYAML is missing, it is said which line installs it."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(LoadError, match=r"pip install 'orchestra-players\[cli\]'"):
+        import_compose("services: {}")
 
 
 @given(st.text())

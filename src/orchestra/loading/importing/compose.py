@@ -36,8 +36,12 @@ def import_compose(text: str, source: str = "compose.yaml") -> Draft:
     >>> draft.players["web"]["after"]
     {'db': 'started'}
     """
-    import yaml  # an extra's, and needed for this alone
-
+    try:
+        import yaml  # an extra's, and needed for this alone
+    except ModuleNotFoundError:
+        raise LoadError(
+            f"{source} is read by PyYAML, which is not there: pip install 'orchestra-players[cli]'"
+        ) from None
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -120,9 +124,11 @@ class _Service:
             pairs = {key: one for key, _, one in texts}
         else:
             pairs = {str(key): "" if one is None else str(one) for key, one in value.items()}
-        self._made["env"] = {
-            key: one for key, one in pairs.items() if key and "\0" not in key + one
-        }
+        bad = [key for key, one in pairs.items() if not key or "=" in key or "\0" in key + one]
+        for key in bad:
+            self._note("environment", f"{key!r} is no variable that a process can have")
+            del pairs[key]
+        self._made["env"] = pairs
 
     def _take_env_file(self, value: Any) -> None:
         files = [_text(one) for one in ([value] if isinstance(value, str) else value)]
