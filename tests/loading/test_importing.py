@@ -314,6 +314,7 @@ services = st.dictionaries(
 
 @given(services)
 @example({"a": {"command": "x", "environment": {"A=B": "c", "": "d", "E": "f"}}})
+@example({"a": {"command": "x", "stop_signal": False, "stop_grace_period": 10**6}})
 def test_any_services(content: object) -> None:
     """No service raises anything but a line for its user, and what is made can be loaded."""
     import yaml

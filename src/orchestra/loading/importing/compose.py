@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
 from ..durations import parse_duration
 from ..errors import LoadError
+from ..values import read_signal
 from .draft import Draft, name_from
 
 _CONDITIONS: Final = {
@@ -22,7 +22,6 @@ _RESTART: Final = {
     "on-failure": "failure",
     "unless-stopped": "always",
 }
-_SIGNAL: Final = re.compile(r"(?:SIG)?([A-Z]+[0-9]?)").fullmatch
 
 
 def import_compose(text: str, source: str = "compose.yaml") -> Draft:
@@ -174,10 +173,7 @@ class _Service:
             self._made["alive"]["failures"] = retries
 
     def _take_stop_signal(self, value: Any) -> None:
-        match = _SIGNAL(_text(value).upper())
-        if match is None:
-            raise ValueError("it is no signal")
-        self._made.setdefault("stop", {})["signal"] = match[1]
+        self._made.setdefault("stop", {})["signal"] = read_signal(value)
 
     def _take_stop_grace_period(self, value: Any) -> None:
         self._made.setdefault("stop", {})["timeout"] = _seconds(value)
