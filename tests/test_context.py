@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from groups import turns
 from orchestra import Context
-from orchestra.context import GroupContext
+from orchestra._group_context import GroupContext
 from orchestra.testing import run_virtual
 from virtual import start, until, virtual_loop
 
@@ -1517,8 +1517,8 @@ class Seat:
     def on_ready(self, context: Context, details: dict[str, object]) -> None:
         self.heard.append((context, details))
 
-    def on_heartbeat(self) -> None:
-        self.heard.append("heartbeat")
+    def on_heartbeat(self, context: Context) -> None:
+        self.heard.append((context, "heartbeat"))
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
         self.heard.append((context, locate()))
@@ -1543,8 +1543,8 @@ def test_a_players_context_and_those_below_belong_to_it() -> None:
     below.ready(port=80)
     ctx.ready()
     below.heartbeat()
-    ctx.locate(lambda: "here")
-    assert seat.heard == [(ctx, {"port": 80}), (ctx, {}), "heartbeat", (ctx, "here")]
+    below.locate(lambda: "here")
+    assert seat.heard == [(ctx, {"port": 80}), (ctx, {}), (ctx, "heartbeat"), (ctx, "here")]
 
 
 def test_a_performance_takes_the_root_and_gives_it_back() -> None:

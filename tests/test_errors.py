@@ -307,10 +307,12 @@ def test_nothing_is_no_error() -> None:
         ("db", ["DB", "api"], "Did you mean 'DB'?"),
         ("x", ["worker", "api"], "There are: api, worker."),
         ("x", [], "There are none."),
+        (None, ["api"], "There are: api."),
+        (5, ["5", "api"], "Did you mean '5'?"),
         ("x", map(str, range(12)), "There are: 0, 1, 10, 11, 2, 3, 4, 5, 6, 7 and 2 more."),
     ],
 )
-def test_an_unknown_name_is_told_the_nearest(name: str, known: Any, hint: str) -> None:
+def test_an_unknown_name_is_told_the_nearest(name: object, known: Any, hint: str) -> None:
     """The hint is the name most like it, or else the names that there are."""
     assert nearest(name, known) == hint
 

@@ -1,6 +1,7 @@
 """Players and groups that come back: backoffs, giving up, permanent errors, watchdogs, stops meanwhile."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Iterator
 from itertools import repeat
@@ -10,6 +11,7 @@ import pytest
 
 from groups import (
     crew,
+    fails_when_cut,
     failure,
     nest,
     notes,
@@ -626,6 +628,82 @@ async def test_a_player_that_is_stopping_is_not_watched() -> None:
     assert player.cancelled == 0
 
 
+@pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
+async def test_what_an_abandoned_run_had_to_tell_is_not_told_of_the_next() -> None:
+    """What was raised in it comes with the failure for which it was cut off; the next may end well."""
+    ending = KeyError("in the first run")
+
+    async def bad_end() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise ending
+
+    class Zombie:
+        watchdog = 5
+        overlap = True
+        runs = 0
+
+        async def play(self, ctx: Context) -> None:
+            self.runs += 1
+            if self.runs == 1:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await Conductor({"b": bad_end}).play(ctx)
+                while True:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.sleep(3600)
+
+    zombie = Zombie()
+    shown = await show(Conductor({"a": restarting(zombie, [1])}, timeout=1), after=60)
+    assert await shown.end() is None
+    assert zombie.runs == 2
+    (failed,) = [one for one in shown.events if isinstance(one, Failed) and one.path == "a"]
+    assert isinstance(failed.error, WatchdogError)
+    assert isinstance(failed.error.__cause__, ConductorError)
+    assert ending in failed.error.__cause__.exceptions
+
+
+@pytest.mark.leaves_tasks("a player that swallows its cancellation can only be abandoned")
+async def test_an_abandoned_run_does_not_speak_for_the_next() -> None:
+    """Neither its heartbeats nor where it says that it is are those of the run that counts."""
+
+    class Grave:
+        def status(self) -> None:
+            raise AssertionError
+
+        def leaves(self) -> dict[str, str]:
+            raise AssertionError
+
+        async def ask(self, act: object, *args: object) -> None:
+            raise AssertionError
+
+    class Zombie:
+        watchdog = 5
+        overlap = True
+        runs = 0
+
+        async def play(self, ctx: Context) -> None:
+            self.runs += 1
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if self.runs == 2:
+                    raise
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1)
+                ctx.child().heartbeat()
+                ctx.locate(lambda: "in the grave")
+                ctx.attach(Grave())
+
+    zombie = Zombie()
+    error = await failure(Conductor({"a": restarting(zombie, [1])}, timeout=1))
+    assert zombie.runs == 2
+    watchdog = error.failures["a"]
+    assert isinstance(watchdog, WatchdogError)
+    assert not any("in the grave" in note for note in notes(watchdog))
+
+
 async def test_a_stop_while_the_watchdog_cuts_off_tells_of_both() -> None:
     """A run that was found dead has failed, whatever came after."""
     player = FakePlayer(ignores_cancellation(for_=0.5), watchdog=2)
@@ -638,13 +716,7 @@ async def test_a_stop_while_the_watchdog_cuts_off_tells_of_both() -> None:
 async def test_what_a_cut_off_run_raises_is_the_cause() -> None:
     """An exception on the way out of a run that the watchdog ended is not lost."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
-    error = await failure(Conductor({"a": FakePlayer(bad_end, watchdog=2)}))
+    error = await failure(Conductor({"a": FakePlayer(fails_when_cut(), watchdog=2)}))
     raised = error.failures["a"]
     assert type(raised) is WatchdogError
     assert str(raised.__cause__) == "in the finally"

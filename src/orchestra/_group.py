@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, Protocol
 
 from . import _clock
 from ._failures import join, verdict_of
+from ._group_context import GroupContext
 from ._leftovers import Leftovers
 from ._life import Life
 from ._order import Befores, Condition, Order, befores_of
 from ._snapshot import group_status, status_of
 from ._supervisor import Supervisor
-from .context import Context, GroupContext
+from ._turns import Turns
+from .context import Context
 from .log import Logger, complain, in_words
 from .player import Player, is_same
 from .status import PlayerStatus, State
@@ -71,8 +72,7 @@ class Group(Supervisor):
         self._forget = forget
         self._by_hand: dict[str, int] = {}  # whose end somebody asked for: how many wait for it
         self._leaving: set[str] = set()  # those of them that are to be let go
-        self._free_to_start: deque[str] = deque()
-        self._free_to_stop: deque[str] = deque()
+        self._starts, self._stops = Turns(self._start_next), Turns(self._stop_next)
         self._depths: dict[str, int] = {}
         self._wakeup: asyncio.Future[None] | None = None
 
@@ -168,7 +168,7 @@ class Group(Supervisor):
             for life in lives:
                 # Where an earlier run is left over, that is looked at first.
                 if life.begun_at is not None:
-                    self._start_next(self._order.settle(life.name, "started"))
+                    self._starts.take(self._order.settle(life.name, "started"))
 
     def _settle(self, lives: list[Life]) -> None:
         now = self.loop.time()
@@ -284,7 +284,7 @@ class Group(Supervisor):
         if not self._unready:
             self._check_ready()
         if self._order is not None:
-            self._start_next(self._order.settle(life.name, "ready"))
+            self._starts.take(self._order.settle(life.name, "ready"))
 
     def on_end(self, life: Life) -> None:
         self._pending -= 1
@@ -301,8 +301,8 @@ class Group(Supervisor):
             self._on_end_alone(life)
         if self._order is not None:
             if heard is None and life.errors is None:
-                self._start_next(self._order.settle(life.name, "done"))
-            self._stop_next(self._order.end(life.name))
+                self._starts.take(self._order.settle(life.name, "done"))
+            self._stops.take(self._order.end(life.name))
         if self._leaving and life.name in self._leaving:
             self._let_go(life)
         if not self._pending:
@@ -327,25 +327,18 @@ class Group(Supervisor):
         del self.lives[life.name]
         self._forget(life.name)
         if self._order is not None:
-            self._start_next(self._order.remove(life.name))
+            self._starts.take(self._order.remove(life.name))
 
     def _check_ready(self) -> None:
         if not self._unready and not self._was_ready:
             self._was_ready = True
             self._ctx.ready()
 
-    def _start_next(self, names: Iterable[str]) -> None:
-        """Start those that need not wait any more."""
-        queue = self._free_to_start
-        # By a queue, since each may end in its first step and free the next: a chain may be longer
-        # than the stack is deep.
-        busy = bool(queue)
-        queue.extend(names)
-        while queue and not busy:
-            life = self.lives.get(queue[0])
-            if life is not None and life.state is State.WAITING and life.task is None:
-                self._start_lives([life])
-            queue.popleft()
+    def _start_next(self, name: str) -> None:
+        """Start one that need not wait any more, if nobody has."""
+        life = self.lives.get(name)
+        if life is not None and life.state is State.WAITING and life.task is None:
+            self._start_lives([life])
 
     def _check_over(self) -> None:
         if self._pending or (self.goes_on_without() and not self.stopping):
@@ -409,27 +402,21 @@ class Group(Supervisor):
                 if life.due != math.inf:
                     self._ask_for_its_share(life)
             return
-        alive = [life for life in self.lives.values() if not life.over]
-        for life in alive:
-            if life.task is None:
-                life.ask(
-                    self._context.reason, self.loop.time()
-                )  # it never started, and keeps nobody
-        self._depths = order.depths({life.name for life in alive if not life.over})
-        self._stop_next(life.name for life in alive if not life.over)
+        reason, now = self._context.reason, self.loop.time()
+        for life in list(self.lives.values()):
+            if life.task is None:  # it never started, and keeps nobody
+                life.ask(reason, now)
+        alive = [life.name for life in self.lives.values() if not life.over]
+        self._depths = order.depths(set(alive))
+        self._stops.take(alive)
 
-    def _stop_next(self, names: Iterable[str]) -> None:
-        """Ask those to stop that nobody keeps any more, each with its share of the time left."""
-        queue, order = self._free_to_stop, self._order
-        if order is None or not self._depths:
+    def _stop_next(self, name: str) -> None:
+        """Ask one to stop that nobody keeps any more, with its share of the time left."""
+        life, order = self.lives.get(name), self._order
+        if order is None or not self._depths or life is None or life.over:
             return
-        busy = bool(queue)
-        queue.extend(names)
-        while queue and not busy:
-            life = self.lives.get(queue[0])
-            if life is not None and not life.over and order.may_stop(life.name):
-                self._ask_for_its_share(life)
-            queue.popleft()
+        if order.may_stop(name):
+            self._ask_for_its_share(life)
 
     def _ask_for_its_share(self, life: Life) -> None:
         """Ask it to stop within its share of the time left; again, where that has got shorter."""

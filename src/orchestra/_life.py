@@ -17,9 +17,10 @@ import asyncio
 import math
 import types
 from collections.abc import Callable, Generator
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from . import _ending, _stack, log
+from ._keeper import Group, Keeper
 from ._leftovers import Leftovers
 from ._seat import Subtree
 from ._waiter import call_soon_threadsafe
@@ -30,7 +31,6 @@ from .events import (
     Abandoned,
     BackingOff,
     CutOff,
-    Event,
     Failed,
     Ready,
     Skipped,
@@ -43,43 +43,9 @@ from .player import Player, terms_of
 from .restart import Series, Verdict, decide, note_of, note_restarts, note_whose
 from .status import State
 
-Loop = asyncio.AbstractEventLoop
-
-
 # Read once, since a member of an enum is looked for at each reading.
 _WAITING, _STARTING, _READY = State.WAITING, State.STARTING, State.READY
 _STOPPING, _STOPPED = State.STOPPING, State.STOPPED
-
-
-class Keeper(Protocol):
-    """Whom a life answers to: the group it plays in, or the performance for the root."""
-
-    loop: Loop
-    logger: Logger
-    listening: bool  # somebody would see an event
-    complaining: bool  # somebody would see an event that is an error
-    grace: float
-
-    @property
-    def context(self) -> Context: ...
-    @property
-    def performance(self) -> Any: ...
-    @property
-    def stopping(self) -> bool: ...
-    @property
-    def above(self) -> Life | None: ...  # what the keeper itself plays in
-    def emit(self, make: Callable[..., Event], path: str, *args: object) -> None: ...
-    def on_ready(self, life: Life) -> None: ...
-    def on_end(self, life: Life) -> None: ...
-    def watch(self, deadline: float, life: Life) -> None: ...
-
-
-class Group(Protocol):
-    """The players of a conductor that plays inside of a life."""
-
-    lives: dict[str, Life]
-    stopping: bool
-    over: bool
 
 
 class Life:
@@ -172,15 +138,17 @@ class Life:
         else:
             call_soon_threadsafe(loop, self._signal_ready, context, details)
 
-    def on_heartbeat(self) -> None:
-        if self.watch is not None:
+    def on_heartbeat(self, context: Context) -> None:
+        if self.watch is not None and context is self.ctx:
             self.watch.beat()
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
-        self.locate = locate
+        if context is self.ctx:
+            self.locate = locate
 
     def on_attach(self, context: Context, subtree: Subtree) -> None:
-        self.subtree = subtree
+        if context is self.ctx:
+            self.subtree = subtree
 
     # Running
 
@@ -189,6 +157,10 @@ class Life:
         if self.leftovers is not None:
             self._create_task(0.0)  # by way of `_begin`, which looks at what is left over
             return
+        self._take_note_of_start(now)
+        self._create_task(None)
+
+    def _take_note_of_start(self, now: float) -> None:
         self.state = _STARTING
         self.again = False
         self.has_run = True
@@ -197,7 +169,6 @@ class Life:
             self.keeper.emit(Started, self.path, self.restarts)
         if self.terms.has_limits:
             self.watch = Watch(self.keeper.loop, self.terms, self._accuse)
-        self._create_task(None)
 
     def sit_out(self, now: float) -> None:
         """It is not to start: somebody will start another life of it by hand, or nobody."""
@@ -206,7 +177,9 @@ class Life:
 
     def _create_task(self, delay: float | None) -> None:
         self.ctx = ctx = self.keeper.context.of_player(self)
-        self.task = self.keeper.loop.create_task(self._live(ctx, delay), name=self.path)
+        self.task = self.keeper.loop.create_task(
+            self._live(ctx, delay), name=self.path or "conductor"
+        )
 
     async def _live(self, ctx: Context, delay: float | None) -> None:
         """All runs, one after the other: what to do is decided elsewhere."""
@@ -241,14 +214,9 @@ class Life:
         self.again = self.skipped = False
         if self.leftovers is not None:
             self._mind_leftovers(self.leftovers)
-        self.state = State.STARTING
-        self.has_run = True
-        self.since = self.begun_at = now = keeper.loop.time()
         self.details = self.groups = self.locate = self.subtree = None
-        if keeper.listening:
-            keeper.emit(Started, self.path, self.restarts)
-        if self.terms.has_limits:
-            self.watch = Watch(keeper.loop, self.terms, self._accuse)
+        now = keeper.loop.time()
+        self._take_note_of_start(now)
         if not self.terms.signals_ready:
             if self.was_ready and not self.watchers:
                 self._become_ready(now, True)
@@ -499,12 +467,12 @@ class Life:
             self.leftovers = Leftovers()
         self.leftovers.add(cast("asyncio.Task[None]", self.task), self.locate)
         self.ctx = None
-        blame, self.blame = self.blame, None
         if not self.stopping:
-            delay = self._follow(blame, asked=False)
+            delay = self._follow(self._judge(None, asked=False), asked=False)
             if delay is not None:
                 self._create_task(delay)
             return
+        blame, self.blame = self.blame, None
         for error in (blame, *(self.reported or ())):
             if error is not None:
                 self._add_error(error)

@@ -9,9 +9,10 @@ from typing import Any
 
 from ._clock import seconds
 from ._failures import verdict_of
+from ._group_context import GroupContext
 from ._life import Life
 from ._supervisor import Supervisor
-from .context import Context, GroupContext, check_context
+from .context import Context, check_context
 from .errors import OrchestraError
 from .events import Observer
 from .log import default_logger

@@ -50,8 +50,8 @@ class Seat(Protocol):
     def on_ready(self, context: Context, details: dict[str, object]) -> None:
         """The run with this context serves now."""
 
-    def on_heartbeat(self) -> None:
-        """The player is alive."""
+    def on_heartbeat(self, context: Context) -> None:
+        """The run with this context is alive."""
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:
         """Where the run with this context is, `locate` can say."""

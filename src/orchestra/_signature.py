@@ -52,8 +52,6 @@ def check_play(player: object, play: Any) -> None:
             raise TypeError(f"{player!r} is no player: its `play` {flaw}")
 
 
-# A thousand players are often of one class.
-@functools.lru_cache(maxsize=256)
 def _flaw_of(code: CodeType, bound: int, defaults: int, required_keywords: int) -> str | None:
     awaited = code.co_flags & _AWAITED
     if code.co_flags & _YIELDS and not awaited:
@@ -70,6 +68,8 @@ def _flaw_of(code: CodeType, bound: int, defaults: int, required_keywords: int) 
     return None
 
 
+# A thousand players are often of one class.
+@functools.lru_cache(maxsize=256)
 def _returns_nothing(code: CodeType) -> bool:
     """Whether it returns, but never anything but None; going by its instructions."""
     steps = list(dis.get_instructions(code))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from ._failures import Failures
+from ._group_context import GroupContext
 from ._life import Life
 from ._snapshot import height, leaves
-from .context import GroupContext
 from .errors import OrchestraError
 from .events import Event
 from .log import Logger, complains, informs, log_event

@@ -34,9 +34,6 @@ _NOBODY: Final[Sequence[Context]] = ()
 # Reentrant, since a signal handler may cancel in the middle of anything that this thread does.
 _lock = threading.RLock()
 
-NESTED_SHARE = 0.85
-"""What a nested group gets of the time that is left, so that it reports before it is cut off."""
-
 
 class Context:
     """The stop signal of a player and of all below it.
@@ -421,12 +418,12 @@ class Context:
     def locate(self, locate: Callable[[], str]) -> None:
         """Say how to find out where the player is, if that is not where its task is."""
         if self._seat is not None:
-            self._seat.on_locate(self, locate)
+            self._seat.on_locate(self._of_run(), locate)
 
     def attach(self, subtree: Subtree) -> None:
         """Say what this player plays in another process, as a part of this tree."""
         if self._seat is not None:
-            self._seat.on_attach(self, subtree)
+            self._seat.on_attach(self._of_run(), subtree)
 
     # Telling
 
@@ -442,12 +439,8 @@ class Context:
         ...         ctx.ready(addresses=["http://localhost:8080"])
         ...         await ctx.wait()
         """
-        seat = self._seat
-        if seat is not None:
-            top = self
-            while top._parent is not None and top._parent._seat is seat:
-                top = top._parent
-            seat.on_ready(top, details)
+        if self._seat is not None:
+            self._seat.on_ready(self._of_run(), details)
 
     def heartbeat(self) -> None:
         """Say that the player is alive, which its `watchdog` waits for.
@@ -459,7 +452,14 @@ class Context:
         ...             ctx.heartbeat()
         """
         if self._seat is not None:
-            self._seat.on_heartbeat()
+            self._seat.on_heartbeat(self._of_run())
+
+    def _of_run(self) -> Context:
+        """The context that the player was given, for the run that this belongs to."""
+        top = self
+        while top._parent is not None and top._parent._seat is self._seat:
+            top = top._parent
+        return top
 
 
 def check_context(given: Any) -> Context:
@@ -467,51 +467,3 @@ def check_context(given: Any) -> Context:
     if not isinstance(given, Context):
         raise TypeError(f"an orchestra.Context is wanted, such as Context(), not {given!r}")
     return given
-
-
-class GroupContext(Context):
-    """The context of a conductor's players, as one: what they have in common is their time.
-
-    Once it is done, its players have `budget` seconds, and less if less is left above. `members`
-    gives the contexts that are done together with it, and `on_end` is called in the loop when it is
-    done or its time gets shorter.
-    """
-
-    __slots__ = ("_budget", "_members", "_on_end")
-
-    def __init__(
-        self,
-        parent: Context,
-        budget: float,
-        members: Callable[[], Iterable[Context]],
-        on_end: Callable[[], None],
-    ) -> None:
-        super().__init__()
-        self._budget, self._members, self._on_end = budget, members, on_end
-        self._adopted_by(parent)
-
-    @property
-    def loop(self) -> Loop:
-        """Where it is woken."""
-        return cast(Loop, self._loop)
-
-    def grace(self, seconds: float) -> float:
-        """Seconds for who was cut off: so many, or what is left above, where that is less."""
-        left = None if self._parent is None else self._parent.remaining()
-        return seconds if left is None else min(seconds, left * NESTED_SHARE)
-
-    def wake(self) -> None:
-        """Its players have been asked, or have less time."""
-        self._on_end()
-
-    def _mark(
-        self, reason: object, deadline: float, now: float, woken: list[Woken]
-    ) -> Sequence[Context] | None:
-        left = max(0.0, deadline - now)
-        ends = len(woken)
-        below = super()._mark(reason, now + min(self._budget, left * NESTED_SHARE), now, woken)
-        if below is None:
-            return None
-        # Before its players wake up, or they would end before they were seen to be asked.
-        woken.insert(ends, self)
-        return [*below, *self._members()]

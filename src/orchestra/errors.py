@@ -312,17 +312,17 @@ def _listing(names: Sequence[str], most: int = 10) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """The end of a message about a name that nobody has: the nearest that somebody has."""
     names = sorted(filter(None, known))  # the root has none
     listed = f"There are: {_listing(names)}." if names else "There are none."
     return did_you_mean(name, names) or listed
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """The same, or nothing where none is near."""
     from difflib import get_close_matches  # needed on this path only, and not free to import
 
     folded = {one.casefold(): one for one in known}
-    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    close = get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.5)
     return f"Did you mean {folded[close[0]]!r}?" if close else ""

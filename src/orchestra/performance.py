@@ -270,7 +270,7 @@ class Performance:
     def on_ready(self, context: Context, details: dict[str, object]) -> None:
         """As the seat of a context that is no player's: nobody waits for it."""
 
-    def on_heartbeat(self) -> None:
+    def on_heartbeat(self, context: Context) -> None:
         """As the seat of a context that is no player's: nobody waits for it."""
 
     def on_locate(self, context: Context, locate: Callable[[], str]) -> None:

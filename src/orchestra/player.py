@@ -118,7 +118,8 @@ def as_player(given: Any) -> Player:
 
     A player is returned as it is. An async function becomes a `PlayerFunc`, a plain function a
     `ThreadPlayer`; either may take the context or nothing. Raises `TypeError`, which says what was
-    given and what is accepted, for anything else: also for a class that was given for an instance.
+    given and what is accepted, for anything else: also for a class that was given for an instance,
+    and for a `play` that is seen to give nothing to await.
 
     >>> as_player(lambda: None)
     ThreadPlayer(<lambda>)

@@ -266,7 +266,7 @@ class _RootLife(Life):
         super()._signal_ready(context, details)
         self._root.tell_soon()
 
-    def on_heartbeat(self) -> None:
+    def on_heartbeat(self, context: Context) -> None:
         """Pass it on; from any thread."""
         now = self.keeper.loop.time()
         if self._every is not None and now - self._sent_at >= self._every:
