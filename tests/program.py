@@ -1,4 +1,4 @@
-"""Plays a small program of tests/processes/programs in a process of its own, for the tests of signals."""
+"""Plays a program in a process of its own, for the tests of signals and of what it prints."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -14,22 +15,27 @@ PATIENCE = 50.0
 PROGRAMS = Path(__file__).parent / "processes" / "programs"
 
 
-class Program:
-    """A program, and what it has printed; the test waits for lines of it, never for a time."""
+class Running:
+    """A process, and what it has printed; the test waits for lines of it, never for a time."""
 
-    def __init__(self, name: str, *args: object, stderr: Any = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: dict[str, str],
+        *,
+        cwd: Path | None = None,
+        stderr: Any = None,
+    ) -> None:
         self.lines: list[str] = []
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
-        # As most programs are started, so that what is printed stays in a buffer for a while.
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        env["PYTHONFAULTHANDLER"] = "1"
         self._process = subprocess.Popen(
-            [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, args)],
+            command,
+            cwd=cwd,
+            env={**env, "PYTHONFAULTHANDLER": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors if stderr is None else stderr,
             text=True,
-            env=env,
             # A group of its own gets what a terminal's Ctrl-C sends to all in it.
             start_new_session=True,
         )
@@ -55,18 +61,18 @@ class Program:
         self._process.communicate()
         self._errors.close()
 
-    def wait_for(self, *wanted: str) -> None:
-        """Read what it prints until it has printed these lines, in any order."""
-        missing = set(wanted)
-        while missing:
-            line = self._out.readline()
-            if not line:
-                raise AssertionError(
-                    f"the program ended with {self._process.wait()} without having printed "
-                    f"{missing}\n{self.lines}\n{self.errors}"
-                )
-            self.lines.append(line.rstrip("\n"))
-            missing.discard(self.lines[-1])
+    def read(self) -> str:
+        """The next line that it prints; raises `AssertionError` if there is none."""
+        line = self._out.readline()
+        if not line:
+            code = self._process.wait()
+            raise AssertionError(f"it has ended with {code}:\n{self.text}\n{self.errors}")
+        self.lines.append(self.plain(line.rstrip("\n")))
+        return self.lines[-1]
+
+    def plain(self, text: str) -> str:
+        """What counts of what it has printed."""
+        return text
 
     def send(self, signum: int) -> None:
         """Send a signal to this process alone."""
@@ -86,11 +92,26 @@ class Program:
         """Close our end of its standard output, as a terminal does that is gone."""
         self._out.close()
 
-    def end(self) -> int:
-        """Wait for its end: the exit code, or the negative number of the signal that killed it."""
+    def ended(self, within: float) -> bool:
+        """Whether it has ended, or does so in this time."""
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def end(self, *signals: int) -> int:
+        """Send these signals and wait for its end: the exit code, or minus the signal that killed it."""
+        for signum in signals:
+            self.send(signum)
         if not self._out.closed:
-            self.lines += self._out.read().splitlines()
+            self.lines += self.plain(self._out.read()).splitlines()
         return self._process.wait()
+
+    @property
+    def text(self) -> str:
+        """What it has printed so far."""
+        return "\n".join(self.lines)
 
     @property
     def errors(self) -> str:
@@ -102,3 +123,19 @@ class Program:
     def _out(self) -> IO[str]:
         assert self._process.stdout is not None
         return self._process.stdout
+
+
+class Program(Running):
+    """A small program of tests/processes/programs."""
+
+    def __init__(self, name: str, *args: object, stderr: Any = None) -> None:
+        # As most programs are started, so that what is printed stays in a buffer for a while.
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        command = [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, args)]
+        super().__init__(command, env, stderr=stderr)
+
+    def wait_for(self, *wanted: str) -> None:
+        """Read what it prints until it has printed these lines, in any order."""
+        missing = set(wanted)
+        while missing:
+            missing.discard(self.read())

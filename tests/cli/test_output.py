@@ -211,7 +211,10 @@ def test_who_wants_colours(mode: Any, is_terminal: bool, env: dict[str, str], wa
     [
         ("\033[31mred\033[0m", "red", "\033[31mred\033[0m\033[0m"),
         ("\033[2J\033[Hcleared", "cleared", "cleared"),
-        ("\033]0;title\007x", "0;titlex", "0;titlex"),
+        ("\033]0;title\007x", "x", "x"),
+        ("\033]8;;http://a\033\\link\033]8;;\033\\", "link", "link"),
+        ("\033]0;never ends", "0;never ends", "0;never ends"),
+        ("\033[38:5:1mred\033[?25l", "red", "\033[38:5:1mred\033[0m"),
         ("10 %\r20 %\r", "20 %", "20 %"),
         ("a\tb\0c", "a       bc", "a       bc"),
         ("\033", "", ""),
@@ -439,3 +442,19 @@ def test_from_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert set(out.getvalue().splitlines()) == {"x" * 50}
+
+
+def test_a_longer_path_moves_the_others() -> None:
+    """From a longer path on, those that were shown before are padded for it as well."""
+    style = Text(color=True)
+    shown = [style(Line(0.0, path, "output", "x")) for path in ("web", "jobs.mailer", "web")]
+    narrow = len(f"\033[{color_of('web')}mweb\033[0m ")
+    wide = narrow + len("jobs.mailer") - len("web")
+    assert [one.index("│") for one in shown] == [narrow, wide, wide]
+
+
+def test_the_time_of_day() -> None:
+    """Each line has its own, to the millisecond."""
+    style = Text(timestamps=True, prefix=False)
+    shown = [style(Line(moment, "", "output", "x")) for moment in (0.0, 0.9996, 59.25, 0.5)]
+    assert [one[-8:] for one in shown] == ["00.000 x", "00.999 x", "59.250 x", "00.500 x"]

@@ -1,6 +1,7 @@
 """`orchestra play` as its users see it, in processes of its own: output, signals, exit codes."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -220,6 +221,24 @@ def test_on_a_terminal(folder: Path) -> None:
         assert process.wait() == 0
         assert (b"\033[" in shown) is colored
         assert b"ended by itself" in shown
+
+
+def test_ctrl_c_on_a_terminal(folder: Path) -> None:
+    """What it says then begins where its other lines do, over the `^C` that the terminal shows."""
+    process, terminal = on_a_terminal(folder, "play", "shop", "--no-control", NO_COLOR="1")
+    shown = b""
+    while b" ready" not in shown.rpartition(b"shop")[2]:
+        shown += os.read(terminal, 65536)
+    os.write(terminal, b"\x03")
+    try:
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    except OSError:
+        pass  # its end is closed
+    os.close(terminal)
+    assert process.wait() == 0
+    # The terminal may be late with its own.
+    assert re.search(r"\r(\^C)?shop +□ stopping 2 players", shown.decode())
 
 
 def test_a_terminal_that_is_closed(folder: Path) -> None:

@@ -230,6 +230,14 @@ def test_stack(place, played):
     assert place.orchestra("stack", "late").out == "late does not play\n"
 
 
+def test_the_root(place, played):
+    """The root has an empty path, and is named in words."""
+    said = place.orchestra("stop", "")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == "✗ the whole: the conductor is the root: stop the whole tree instead\n"
+    assert place.orchestra("stack", "").lines[0] == "the whole"
+
+
 def test_list(place, played):
     """`list` shows the programs of this user, and `--json` where their sockets are."""
     said = place.orchestra("list")
@@ -281,6 +289,8 @@ def test_nobody_of_this_name(place, played, args):
         ["restart"],
         ["scale", "web"],
         ["scale", "web=-1"],
+        ["scale", "=1"],
+        ["wait", "--timeout", "nan"],
         ["wait", "--for", "godot"],
         ["wait", "--timeout", "soon"],
         ["logs", "--grep", "("],
@@ -305,6 +315,8 @@ def test_completion(place, played, shell):
     if shell == "bash":
         said = place.orchestra(_ORCHESTRA_COMPLETE="bash_complete", **words)
         assert said.out == "plain,jobs.mailer\n"
+        words = {"COMP_WORDS": "orchestra play ap", "COMP_CWORD": "2"}
+        assert place.orchestra(_ORCHESTRA_COMPLETE="bash_complete", **words).out == "file,ap\n"
 
 
 def test_several_programs(place, played):

@@ -1,9 +1,10 @@
 """Files of other supervisors, and what becomes of them."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestra.loading.errors import LoadError
@@ -272,6 +273,7 @@ lines = st.lists(
 
 
 @given(lines)
+@example("[program:a]\nuser=\ndirectory=\nnumprocs=\nenvironment=\n")
 def test_any_ini(text: str) -> None:
     """No text raises anything but a line for its user, and what is made can be loaded."""
     for convert in (import_supervisord, import_circus):
@@ -311,6 +313,8 @@ services = st.dictionaries(
 
 
 @given(services)
+@example({"a": {"command": "x", "environment": {"A=B": "c", "": "d", "E": "f"}}})
+@example({"a": {"command": "x", "stop_signal": False, "stop_grace_period": 10**6}})
 def test_any_services(content: object) -> None:
     """No service raises anything but a line for its user, and what is made can be loaded."""
     import yaml
@@ -320,6 +324,13 @@ def test_any_services(content: object) -> None:
     except LoadError:
         return
     played(draft)
+
+
+def test_without_yaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyYAML is missing, it is said which line installs it."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(LoadError, match=r"pip install 'orchestra-players\[cli\]'"):
+        import_compose("services: {}")
 
 
 @given(st.text())

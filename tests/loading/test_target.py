@@ -133,6 +133,12 @@ def test_what_is_said_of_a_wrong_one(write: Write, tmp_path: Path, text: str, sa
     assert said in complaint(text, tmp_path)
 
 
+def test_where_there_is_no_module(tmp_path: Path) -> None:
+    """A folder without any is named, since it may be the wrong one."""
+    said = f"there is no module 'no_shop', and none at all in {tmp_path.resolve()}"
+    assert complaint("no_shop:main", tmp_path) == said
+
+
 def test_many_conductors(write: Write, tmp_path: Path) -> None:
     """Where it is not clear which is meant, the candidates are listed."""
     write("shop_many.py", textwrap.dedent(SHOP) + "second = make()\n")

@@ -109,7 +109,8 @@ def test_in_a_pyproject() -> None:
             "[tool.orchestra]\nnam = 'x'",
             "pyproject.toml:2: 'nam' is unknown here. Did you mean 'name'?",
         ),
-        ("[tool", "pyproject.toml: "),
+        ("\n[tool", "pyproject.toml:2: Expected ']' at the end of a table declaration"),
+        (f"a = {'[' * 3000}", "pyproject.toml: it is nested too deeply"),
     ]:
         with pytest.raises(LoadError) as caught:
             parse_pyproject(text)

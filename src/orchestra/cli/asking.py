@@ -12,51 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from .address import Address
+from .parameters import COPIES, DURATION
 
 if TYPE_CHECKING:
-    _Type = click.ParamType[Any]
-else:
-    _Type = click.ParamType  # which is not generic in all versions
-
-
-class Duration(_Type):
-    """A duration such as `20s`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The duration in seconds."""
-        from ..loading.durations import parse_duration
-
-        try:
-            # On a command line all is text, a number of seconds as well.
-            return parse_duration(float(value) if _is_number(value) else value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-def _is_number(text: Any) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-class Scale(_Type):
-    """A path and a number, as in `web=3`."""
-
-    name = "path=n"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Both of them."""
-        path, _, number = value.partition("=")
-        if not path or not (number.isascii() and number.isdecimal() and len(number) < 6):
-            self.fail(f"{value!r} says no number of copies: write web=3", param, ctx)
-        return path, int(number)
-
-
-DURATION: Final = Duration()
+    from click.shell_completion import CompletionItem
 
 
 class WishCommand(click.Command):
@@ -69,8 +28,16 @@ class WishCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
+def _complete_file(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 _WISHES: Final = (
-    click.argument("target", required=False),
+    click.argument("target", required=False, shell_complete=_complete_file),
     click.option(
         "--app-dir",
         type=click.Path(exists=True, file_okay=False),
@@ -88,8 +55,8 @@ _WISHES: Final = (
         "--only", multiple=True, metavar="PATH", help="Play these players, and no others."
     ),
     click.option("--except", "but", multiple=True, metavar="PATH", help="Leave these players out."),
-    click.option("--scale", multiple=True, type=Scale(), help="So many copies, as in web=3."),
-    click.option("--timeout", type=DURATION, help="How long the players have to stop."),
+    click.option("--scale", multiple=True, type=COPIES, help="So many copies, as in web=3."),
+    click.option("--timeout", type=DURATION, help="How long the players have to stop, as in 20s."),
     click.option(
         "--drain-delay",
         type=DURATION,

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from .failures import NotReady
+from .parameters import DURATION
 
 PAUSE: Final = 0.1
 """Seconds between two looks."""
@@ -35,21 +36,8 @@ class Deadline:
         time.sleep(PAUSE)
 
 
-def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
-    if value is None:
-        return None
-    from ..loading.durations import parse_duration
-
-    plain = value.replace(".", "", 1).isdecimal() and value.isascii()
-    try:
-        return parse_duration(f"{value}s" if plain else value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
 timeout_option = click.option(
     "--timeout",
-    metavar="DURATION",
-    callback=_seconds,
-    help="Wait so long at most, as '30' or '1m 30s'; ends with 3 when it is over.",
+    type=DURATION,
+    help="Wait so long at most, as in 30 or '1m 30s'; ends with 3 when it is over.",
 )

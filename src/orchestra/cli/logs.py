@@ -26,8 +26,14 @@ Keep = Callable[[dict[str, Any]], bool]
 @some_paths
 @which_program
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until the program ends.")
-@click.option("--lines", "-n", "count", type=click.IntRange(0), help="Only the newest so many.")
-@click.option("--since", help="Only newer ones: '5m', '2h 30m', or a time as '2026-01-31T14:00'.")
+@click.option(
+    "--lines", "-n", "count", metavar="N", type=click.IntRange(0), help="Only the newest so many."
+)
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="Only newer ones: '5m', '2h 30m', or a time as '2026-01-31T14:00'.",
+)
 @click.option("--grep", metavar="REGEX", help="Only lines in which this is found.")
 @click.option("--previous", is_flag=True, help="Those of the run before this one.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines.")
@@ -108,7 +114,9 @@ def _filter(since: str | None, grep: str | None) -> Keep:
     try:
         pattern = re.compile(grep)
     except re.error as error:
-        raise click.BadParameter(f"{grep!r} is no regular expression: {error}") from None
+        raise click.BadParameter(
+            f"{grep!r} is no regular expression: {error}", param_hint="--grep"
+        ) from None
     return lambda line: line["time"] >= after and pattern.search(line["text"]) is not None
 
 
@@ -130,7 +138,8 @@ def moment(text: str, now: float) -> float:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):
         raise click.BadParameter(
-            f"{text!r} is neither a duration as '5m' nor a time as '2026-01-31T14:00'"
+            f"{text!r} is neither a duration as '5m' nor a time as '2026-01-31T14:00'",
+            param_hint="--since",
         ) from None
 
 

@@ -28,7 +28,11 @@ from .complaints import complaining
     help="The least that is shown; what commands print always is.",
 )
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or JSON for what collects them.",
 )
 @click.option("--timestamps", is_flag=True, help="Begin each line with the time of day.")
 @click.option("--no-prefix", is_flag=True, help="Show what commands print as it is.")

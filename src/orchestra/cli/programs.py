@@ -64,8 +64,8 @@ def _only(found: Sequence[Program], known: Sequence[Program], given: str | None)
         names = {one.name for one in known}
         raise Unknown(f"no program {given!r} plays. {nearest(str(given), names)}")
     which = ", ".join(f"{one}" for one in found)
-    how = "NAME or a pid" if given is None else "a pid"
-    raise Misused(f"several programs play; say which with --program and {how}: {which}")
+    how = "its name or its pid" if given is None else "its pid"
+    raise Misused(f"several programs play: {which}; say which by --program with {how}")
 
 
 def program_at(path: Path) -> Program:

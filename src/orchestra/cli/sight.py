@@ -57,11 +57,12 @@ class Sight:
     def __init__(self, look: Look, name: str, drain_delay: float = 0.0) -> None:
         self._look, self._name = look, name
         out = sys.stdout
-        style = look.style(is_terminal=out.isatty(), encoding=out.encoding, own=name)
+        self._on_terminal = out.isatty()
+        style = look.style(is_terminal=self._on_terminal, encoding=out.encoding, own=name)
         self._screen = Display(out, style, look.level)
         self._displays = [self._screen]
         self._styles = [style]
-        self._waiting = Waiting(self.tell, drain_delay)
+        self._waiting = Waiting(self._tell_of_stop, drain_delay)
         self._account = Account()
         self._begun = time.time()
 
@@ -118,6 +119,11 @@ class Sight:
         """Show a line."""
         for display in self._displays:
             display.print(line)
+
+    def _tell_of_stop(self, line: Line) -> None:
+        if self._on_terminal:
+            self._screen.write_over()
+        self.tell(line)
 
     def note(self, text: str, sign: Sign = "note", more: tuple[str, ...] = ()) -> None:
         """Show a line about the program itself."""

@@ -20,11 +20,11 @@ def stack(path: str, program: str | None) -> None:
     """
     places = find(program).client.stack(path)["places"]
     if not places:
-        words.echo(f"{path} does not play")
+        words.echo(f"{words.named(path)} does not play")
     for number, place in enumerate(places):
         if number:
             words.echo()
         what = "" if place["what"] == "player" else f", {place['what']} {place['name']}"
-        words.echo(words.bold(words.in_a_line(f"{place['path']}{what}")))
+        words.echo(words.bold(words.in_a_line(f"{words.named(place['path'])}{what}")))
         for line in place["where"].splitlines():
             words.echo(f"  {line}")

@@ -66,7 +66,7 @@ def headline(program: Program, missing: Sequence[str]) -> str:
     """Which program, and whether all of it is ready."""
     if not missing:
         return f"{program}: {words.state('ready')}"
-    named = ", ".join(path or "the whole" for path in missing[:5])
+    named = ", ".join(map(words.named, missing[:5]))
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     return f"{program}: {words.bad('not ready')}: {named}{more}"
 

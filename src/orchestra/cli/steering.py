@@ -18,6 +18,7 @@ from .arguments import some_paths, which_program
 from .choosing import chosen
 from .deadline import Deadline, timeout_option
 from .failures import Verb, failure_of
+from .parameters import COPIES
 from .programs import find, until_gone
 
 _DONE = {"start": "started", "stop": "stopped", "restart": "restarted", "scale": "scaled"}
@@ -76,29 +77,21 @@ def restart(paths: tuple[str, ...], program: str | None, wait: bool, timeout: fl
     return _steer("restart", find(program).client, paths, wait, timeout)
 
 
-def _counts(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, int]:
-    found = {}
-    for one in value:
-        path, sign, count = one.rpartition("=")
-        if not sign or not path or not (count.isascii() and count.isdecimal()):
-            raise click.BadParameter(f"{one!r} is no PATH=COUNT, as in 'web=3'")
-        found[path] = int(count[:9])
-    return found
-
-
 @click.command(cls=Verb)
-@click.argument("counts", metavar="PATH=COUNT...", nargs=-1, required=True, callback=_counts)
+@click.argument("copies", metavar="PATH=N...", nargs=-1, required=True, type=COPIES)
 @which_program
 @_whether_to_wait
 @timeout_option
-def scale(counts: dict[str, int], program: str | None, wait: bool, timeout: float | None) -> int:
+def scale(
+    copies: tuple[tuple[str, int], ...], program: str | None, wait: bool, timeout: float | None
+) -> int:
     """Have so many copies of a player, as in 'web=3'.
 
     Done when all of them are ready, and those too many have ended.
     """
     client = find(program).client
     known = _paths_of(client)
-    meant = {path: count for one, count in counts.items() for path in chosen([one], known)}
+    meant = {path: count for one, count in copies for path in chosen([one], known)}
 
     def act(path: str) -> dict[str, Any]:
         return client.command("scale", path, count=meant[path], wait=wait, timeout=timeout)
@@ -156,7 +149,7 @@ def _all(
     for _ in paths:
         path, outcome = outcomes.get()
         if isinstance(outcome, ClientError):
-            words.echo(f"{words.bad(path)}: {outcome}", err=True)
+            words.echo(f"{words.bad(words.named(path))}: {outcome}", err=True)
             codes.append(failure_of(outcome).exit_code)
         else:
             words.echo(_told(outcome, path, f"{_DONE[verb]}{suffix(path)}", begun))
@@ -165,10 +158,10 @@ def _all(
 
 def _told(answer: dict[str, Any], path: str, done: str, begun: float) -> str:
     if not answer["finished"]:
-        return f"{path}: asked, and not waited for"
+        return f"{words.named(path)}: asked, and not waited for"
     row = answer["player"]
     now = "" if row is None else f", {words.state(row['state'])}"
-    return f"{path}: {done}{_took(begun)}{now}"
+    return f"{words.named(path)}: {done}{_took(begun)}{now}"
 
 
 def _took(begun: float) -> str:

@@ -100,8 +100,8 @@ def missing_for(goal: Goal, overview: Mapping[str, Any], patterns: Sequence[str]
         missing = [path for path in asked if not rows[path]["done"]]
         for path in meant or rows:
             if rows[path]["state"] in FAILED_STATES:
-                raise NotReady(f"{path or 'the whole'}: {rows[path]['state']}")
-    return [f"{path or 'the whole'} ({_how(rows[path], goal)})" for path in missing]
+                raise NotReady(f"{words.named(path)}: {rows[path]['state']}")
+    return [f"{words.named(path)} ({_how(rows[path], goal)})" for path in missing]
 
 
 def is_starting(overview: Mapping[str, Any]) -> bool:

@@ -57,6 +57,11 @@ def bad(text: str) -> str:
     return click.style(f"{_BAD.glyph} {text}", fg=_BAD.colour)
 
 
+def named(path: str) -> str:
+    """A player by its path; the root has an empty one."""
+    return path or "the whole"
+
+
 def bold(text: str) -> str:
     """A text that stands out, where that can be seen."""
     return click.style(text, bold=True)

@@ -240,4 +240,4 @@ COMMAND_ONLY: Final = frozenset(
         "stop",
     }
 )
-OF_ALL: Final = frozenset({"copies", "autostart", "after", "restart", "backoff", "give_up"})
+NOT_FOR_GROUPS: Final = frozenset({"args", "watch", "once", "start_timeout"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .keys import COMMAND_ONLY, GROUP_ONLY, PLAYER_KEYS, PROGRAM_KEYS, Key
+from .keys import COMMAND_ONLY, GROUP_ONLY, NOT_FOR_GROUPS, PLAYER_KEYS, PROGRAM_KEYS, Key
 
 
 def json_schema() -> dict[str, Any]:
@@ -27,7 +27,7 @@ def json_schema() -> dict[str, Any]:
         "description": "what counts for each player that says nothing else",
         **_table(defaults),
     }
-    not_for_groups = COMMAND_ONLY | {"args", "watch", "once", "start_timeout"}
+    not_for_groups = COMMAND_ONLY | NOT_FOR_GROUPS
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "orchestra.toml",

@@ -151,14 +151,15 @@ def _siblings(file: Path) -> list[Path]:
 
 
 def _no_module(name: str) -> str:
-    above, _, last = name.rpartition(".")
+    above = name.rpartition(".")[0]
     try:
         paths = sys.modules[above].__path__ if above else sys.path[:1]
         beside = [one.name for one in pkgutil.iter_modules(list(paths))]
     except (KeyError, AttributeError):
         return f"there is no module {name!r}, because {above!r} is no package"
-    prefix = f"{above}." if above else ""
-    return f"there is no module {name!r}. {nearest(last, beside) if not prefix else nearest(name, [prefix + one for one in beside])}"
+    if not beside:
+        return f"there is no module {name!r}, and none at all in {next(iter(paths), 'its folder')}"
+    return f"there is no module {name!r}. {nearest(name, [f'{above}.{one}' if above else one for one in beside])}"
 
 
 def _usual_name(module: ModuleType, target: Target) -> str:

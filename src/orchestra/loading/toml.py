@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ from .._order import check_after
 from ..conductor import check_name
 from ..errors import nearest
 from .errors import LoadError
-from .keys import COMMAND_ONLY, GROUP_ONLY, PLAYER_KEYS, PROGRAM_KEYS, Key
+from .keys import COMMAND_ONLY, GROUP_ONLY, NOT_FOR_GROUPS, PLAYER_KEYS, PROGRAM_KEYS, Key
 from .lines import line_of
 from .spec import BackoffSpec, PlayerSpec, ProgramSpec
 
@@ -26,15 +27,7 @@ def parse_toml(text: str, file: str = "orchestra.toml") -> ProgramSpec:
     >>> parse_toml('[players.web]\\ncommand = "gunicorn shop:app"').players["web"].command
     'gunicorn shop:app'
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        what, _, line = str(error).partition(" (at line ")
-        number = line.partition(",")[0]
-        raise LoadError(what, file=file, line=int(number) if number.isdigit() else None) from None
-    except RecursionError:
-        raise LoadError("it is nested too deeply", file=file) from None
-    return _Reader(text, file, ()).program(content)
+    return _Reader(text, file, ()).program(_content(text, file))
 
 
 def parse_pyproject(text: str, file: str = "pyproject.toml") -> ProgramSpec | None:
@@ -43,13 +36,8 @@ def parse_pyproject(text: str, file: str = "pyproject.toml") -> ProgramSpec | No
     `[tool.orchestra.players.web]` stands for `[players.web]`, and the keys of `[orchestra]` are those
     of `[tool.orchestra]` itself. Raises `LoadError` as `parse_toml` does.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise LoadError(str(error), file=file) from None
-    found = (
-        content.get("tool", {}).get("orchestra") if isinstance(content.get("tool"), dict) else None
-    )
+    tools = _content(text, file).get("tool")
+    found = tools.get("orchestra") if isinstance(tools, dict) else None
     if found is None:
         return None
     reader = _Reader(text, file, ("tool", "orchestra"))
@@ -57,6 +45,18 @@ def parse_pyproject(text: str, file: str = "pyproject.toml") -> ProgramSpec | No
         reader.fail((), "it is no table")
     own = {key: value for key, value in found.items() if key != "players"}
     return reader.program({"orchestra": own, "players": found.get("players", {})}, inside=())
+
+
+def _content(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, _, place = str(error).partition(" (at ")
+        number = re.match(r"line (\d+)", place)
+        line = int(number[1]) if number else max(1, len(text.splitlines()))
+        raise LoadError(what, file=file, line=line) from None
+    except RecursionError:
+        raise LoadError("it is nested too deeply", file=file) from None
 
 
 class _Reader:
@@ -153,7 +153,7 @@ class _Reader:
                 self.fail((*path, name), f"{name!r} is for groups, and {path[-1]} is none")
             if name in COMMAND_ONLY and kind != "command":
                 self.fail((*path, name), f"{name!r} is for commands, and {path[-1]} is none")
-            if name in ("args", "watch", "once", "start_timeout") and kind == "players":
+            if name in NOT_FOR_GROUPS and kind == "players":
                 self.fail((*path, name), f"{name!r} is not for groups, and {path[-1]} is one")
         merged = {**self._fitting(usual, kind), **table}
         inner = merged.pop("players", None)

@@ -135,7 +135,9 @@ class Client:
         except BadAnswer as error:
             raise UnreachableError("silent", f"no answer: {error}") from None
         except OSError as error:
-            raise UnreachableError("gone", f"nobody answers: {error.strerror or error}") from None
+            raise UnreachableError(
+                "gone", f"nobody answers at {self._path}: {error.strerror or error}"
+            ) from None
         if answer.status >= 400:
             with answer:
                 raise _error_in(self._content(answer, timeout), answer.status)

@@ -101,11 +101,18 @@ class Display(logging.Handler):
         """Print a line; from any thread."""
         self.write(self._style(line))
 
+    def write_over(self) -> None:
+        """Begin the line again: over the `^C` that a terminal has shown, and that moves the next line."""
+        self._write("\r")
+
     def write(self, text: str) -> None:
         """Print text as it is."""
+        self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
         with self._writing:
             try:
-                self._stream.write(text + "\n")
+                self._stream.write(text)
                 self._stream.flush()
             except (OSError, ValueError):
                 self._give_up()

@@ -6,8 +6,9 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal
 from zlib import crc32
 
@@ -63,48 +64,66 @@ class Text:
     ascii_only: bool = False
     width: int = 0
     own: str = "orchestra"  # what stands for the program itself
+    # What was made for a path or a sign is kept: there may be very many lines.
+    _names: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    _marks: dict[Sign, str] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, line: Line) -> str:
         """The line, and a line for each of what it has more."""
-        sign, plain_sign, color = _SIGNS[line.sign]
-        sign = plain_sign if self.ascii_only else sign
-        lead, text = self._lead(line), _visible(line.text, color=self.color)
+        text = _visible(line.text, color=self.color)
+        if not self.prefix and line.sign == "output":
+            return self._stamp(line) + text
         if line.sign == "failed":
             text = self.paint(text, RED)
-        shown = f"{lead}{self.paint(sign, color)} {text}".rstrip()
-        if not self.prefix and line.sign == "output":
-            shown = self._stamp(line) + text
+        lead = self._lead(line)
+        shown = f"{lead}{self._mark(line.sign)} {text}".rstrip()
+        if not line.more:
+            return shown
         bar = self.paint("|" if self.ascii_only else "│", DIM)
-        return "\n".join(
-            [
-                shown,
-                *(f"{lead}{bar} {_visible(one, color=self.color)}".rstrip() for one in line.more),
-            ]
-        )
+        more = (f"{lead}{bar} {_visible(one, color=self.color)}".rstrip() for one in line.more)
+        return "\n".join([shown, *more])
 
     def expect(self, path: str) -> None:
         """Pad the other paths for this one, if it is not too long."""
-        self.width = max(self.width, min(len(path or self.own), WIDEST))
+        width = min(len(path or self.own), WIDEST)
+        if width > self.width:
+            self.width = width
+            self._names.clear()
 
     def paint(self, text: str, color: str) -> str:
         """The text in a colour."""
         return f"\033[{color}m{text}\033[0m" if self.color and color and text else text
 
     def _lead(self, line: Line) -> str:
-        if not self.prefix:
-            # Whose line it is has to be said somewhere, unless it is the command's own.
-            whose = "" if line.sign == "output" else f"{line.path or self.own} "
-            return self._stamp(line) + whose
-        self.expect(line.path)
-        name = (line.path or self.own).ljust(self.width)
-        color = color_of(line.path) if line.path else BOLD
-        return f"{self._stamp(line)}{self.paint(name, color)} "
+        # Without prefixes, whose line it is has to be said all the same, unless it is a command's own.
+        name = self._name(line.path) if self.prefix else line.path or self.own
+        return f"{self._stamp(line)}{name} "
+
+    def _name(self, path: str) -> str:
+        name = self._names.get(path)
+        if name is None:
+            self.expect(path)
+            padded = (path or self.own).ljust(self.width)
+            name = self._names[path] = self.paint(padded, color_of(path) if path else BOLD)
+        return name
+
+    def _mark(self, sign: Sign) -> str:
+        mark = self._marks.get(sign)
+        if mark is None:
+            plain, of_ascii, color = _SIGNS[sign]
+            mark = self._marks[sign] = self.paint(of_ascii if self.ascii_only else plain, color)
+        return mark
 
     def _stamp(self, line: Line) -> str:
         if not self.timestamps:
             return ""
-        clock = time.strftime("%H:%M:%S", time.localtime(line.time))
-        return self.paint(f"{clock}.{int(line.time % 1 * 1000):03d}", DIM) + " "
+        clock = f"{_clock(int(line.time))}.{int(line.time % 1 * 1000):03d}"
+        return self.paint(clock, DIM) + " "
+
+
+@lru_cache(maxsize=1)
+def _clock(seconds: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
 def in_json(line: Line) -> str:
@@ -123,18 +142,14 @@ def _visible(text: str, *, color: bool) -> str:
         return text
     # Of a progress bar, what it showed in the end.
     last = text.rstrip("\r").rpartition("\r")[2].expandtabs()
-    colored = False
-
-    def keep(found: re.Match[str]) -> str:
-        nonlocal colored
-        sequence = found[0]
-        if not color or not sequence.startswith("\033[") or not sequence.endswith("m"):
-            return ""
-        colored = True
-        return sequence
-
-    shown = _CONTROL(keep, last)
-    return f"{shown}\033[0m" if colored else shown
+    if not color:
+        return _WITHOUT_CONTROL("", last)
+    shown = _WITHOUT_MOVES("", last)
+    return f"{shown}\033[0m" if "\033" in shown else shown
 
 
-_CONTROL: Final = re.compile(r"\033\[[0-?]*[ -/]*[@-~]|\033[^\[]?|[\x00-\x1f\x7f-\x9f]").sub
+# After an escape: titles and links, other sequences of several signs, and one sign.
+_SEQUENCE: Final = r"(?:\][^\007\033]*(?:\007|\033\\)|\[[0-?]*[ -/]*[@-~]|[^\[]?)"
+_SINGLE: Final = r"[\x00-\x1a\x1c-\x1f\x7f-\x9f]"
+_WITHOUT_CONTROL: Final = re.compile(rf"\033{_SEQUENCE}|{_SINGLE}").sub
+_WITHOUT_MOVES: Final = re.compile(rf"\033(?!\[[\d;:]*m){_SEQUENCE}|{_SINGLE}").sub

@@ -121,14 +121,15 @@ def tells_an_event(record: logging.LogRecord) -> bool:
 
 def line_of_output(record: logging.LogRecord) -> Line:
     """The line for a record of a command's output, of which there may be very many."""
-    values = vars(record)
-    text: str = values["msg"]
-    more = {"stream": values["stream"], "message": text}
-    return Line(values["created"], values["path"], "output", text, (), more)
+    text = record.getMessage()
+    values = {"stream": getattr(record, "stream", ""), "message": text}
+    return Line(record.created, path_of(record), "output", text, (), values)
 
 
 def line_of_record(record: logging.LogRecord) -> Line:
-    """The line for a record of a log."""
+    """The line for a record: of a command's output, or of a log."""
+    if is_output(record):
+        return line_of_output(record)
     message, path = record.getMessage(), path_of(record)
     first, *more = message.split("\n")
     values = {"level": record.levelname, "logger": record.name, "message": message}

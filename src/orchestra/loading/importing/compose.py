@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
 from ..durations import parse_duration
 from ..errors import LoadError
+from ..values import read_signal
 from .draft import Draft, name_from
 
 _CONDITIONS: Final = {
@@ -22,7 +22,6 @@ _RESTART: Final = {
     "on-failure": "failure",
     "unless-stopped": "always",
 }
-_SIGNAL: Final = re.compile(r"(?:SIG)?([A-Z]+[0-9]?)").fullmatch
 
 
 def import_compose(text: str, source: str = "compose.yaml") -> Draft:
@@ -36,8 +35,12 @@ def import_compose(text: str, source: str = "compose.yaml") -> Draft:
     >>> draft.players["web"]["after"]
     {'db': 'started'}
     """
-    import yaml  # an extra's, and needed for this alone
-
+    try:
+        import yaml  # an extra's, and needed for this alone
+    except ModuleNotFoundError:
+        raise LoadError(
+            f"{source} is read by PyYAML, which is not there: pip install 'orchestra-players[cli]'"
+        ) from None
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -120,9 +123,11 @@ class _Service:
             pairs = {key: one for key, _, one in texts}
         else:
             pairs = {str(key): "" if one is None else str(one) for key, one in value.items()}
-        self._made["env"] = {
-            key: one for key, one in pairs.items() if key and "\0" not in key + one
-        }
+        bad = [key for key, one in pairs.items() if not key or "=" in key or "\0" in key + one]
+        for key in bad:
+            self._note("environment", f"{key!r} is no variable that a process can have")
+            del pairs[key]
+        self._made["env"] = pairs
 
     def _take_env_file(self, value: Any) -> None:
         files = [_text(one) for one in ([value] if isinstance(value, str) else value)]
@@ -168,10 +173,7 @@ class _Service:
             self._made["alive"]["failures"] = retries
 
     def _take_stop_signal(self, value: Any) -> None:
-        match = _SIGNAL(_text(value).upper())
-        if match is None:
-            raise ValueError("it is no signal")
-        self._made.setdefault("stop", {})["signal"] = match[1]
+        self._made.setdefault("stop", {})["signal"] = read_signal(value)
 
     def _take_stop_grace_period(self, value: Any) -> None:
         self._made.setdefault("stop", {})["timeout"] = _seconds(value)

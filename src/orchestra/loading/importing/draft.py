@@ -26,7 +26,7 @@ class Draft:
     def give_time(self, seconds: float) -> None:
         """Let the program take so long to stop, and a little more, so that its players have it."""
         if seconds + 1 > DEFAULT_TIMEOUT:
-            self.program["timeout"] = f"{seconds + 1:g}s"
+            self.program["timeout"] = in_seconds(seconds + 1)
 
     def to_toml(self, source: str) -> str:
         """The file as text, with the notes as comments at its top."""
@@ -40,6 +40,15 @@ class Draft:
         for name, player in self.players.items():
             lines += _player(("players", name), player)
         return "\n".join(lines).rstrip() + "\n"
+
+
+def in_seconds(seconds: float) -> str:
+    """A duration as text, never with an exponent.
+
+    >>> in_seconds(1e6), in_seconds(2.50)
+    ('1000000s', '2.5s')
+    """
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def name_from(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..errors import LoadError
-from .draft import Draft, name_from
+from .draft import Draft, in_seconds, name_from
 
 # What Orchestra does in any case, or what has no meaning without supervisord.
 _SILENT: Final = frozenset(
@@ -128,7 +128,7 @@ def _group(
     if inner:
         made: dict[str, Any] = {"stop_when": "never"}
         taken = _order(inner, levels)
-        draft.players[name_from(name)] = made | {"timeout": f"{taken + 1:g}s", "players": inner}
+        draft.players[name_from(name)] = made | {"timeout": in_seconds(taken + 1), "players": inner}
 
 
 class _Program:
@@ -167,7 +167,9 @@ class _Program:
 
     def _take(self, key: str, value: str) -> None:
         taken = getattr(self, f"_take_{key}", None)
-        if taken is not None:
+        if taken is not None and not value:
+            self._note(key, "it is empty")
+        elif taken is not None:
             taken(value)
         elif key == "startretries":
             self._note(key, "it is tried again for as long as the program plays")
