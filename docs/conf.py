@@ -73,10 +73,10 @@ def plain_defaults(
     signature: str | None,
     returns: str,
 ) -> tuple[str, str] | None:
-    """Show a mapping that nobody can change as the empty one that it is to a reader."""
+    """Show as `{}` what is an empty mapping to a reader, whatever makes it."""
     if signature is None:
         return None
-    return signature.replace("MappingProxyType({})", "{}"), returns
+    return signature.replace("MappingProxyType({})", "{}").replace("<factory>", "{}"), returns
 
 
 def fence_doctests(lines: list[str]) -> Iterator[str]:

@@ -1,9 +1,11 @@
 """Django over ASGI, with a timer next to it. A real project has its settings and views elsewhere.
 
-pip install 'orchestra-players[uvicorn]' django
-python examples/django_asgi.py
+    pip install 'orchestra-players[uvicorn]' django
+    python examples/django_asgi.py
 
-curl localhost:8000
+    curl localhost:8000
+
+On SIGTERM requests in flight finish, and both have ended when the program does.
 """
 
 import logging

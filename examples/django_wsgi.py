@@ -1,9 +1,11 @@
 """Django over WSGI, with a timer next to it. A real project has its settings and views elsewhere.
 
-pip install 'orchestra-players[wsgi]' django
-python examples/django_wsgi.py
+    pip install 'orchestra-players[wsgi]' django
+    python examples/django_wsgi.py
 
-curl localhost:8000
+    curl localhost:8000
+
+On SIGTERM requests in flight finish, and both have ended when the program does.
 """
 
 import logging

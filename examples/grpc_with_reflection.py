@@ -1,10 +1,12 @@
 """A gRPC server with reflection, next to a worker. No code is generated.
 
-pip install 'orchestra-players[grpc]' grpcio-reflection
-python examples/grpc_with_reflection.py 50051
+    pip install 'orchestra-players[grpc]' grpcio-reflection
+    python examples/grpc_with_reflection.py 50051
 
-grpcurl -plaintext localhost:50051 list
-grpcurl -plaintext -d '"you"' localhost:50051 Greeter/SayHello
+    grpcurl -plaintext localhost:50051 list
+    grpcurl -plaintext -d '"you"' localhost:50051 Greeter/SayHello
+
+On SIGTERM calls in flight finish, and both have ended when the program does.
 """
 
 import logging

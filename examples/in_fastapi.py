@@ -1,11 +1,14 @@
 """A conductor inside of a FastAPI application, whose process belongs to uvicorn.
 
-uvicorn --app-dir examples in_fastapi:app
+    pip install orchestra-players fastapi uvicorn
+    uvicorn --app-dir examples in_fastapi:app
 
-curl -X POST localhost:8000/jobs/letter
-curl localhost:8000/                       # what the worker has done
-curl localhost:8000/readyz                 # whether all that plays is ready
-curl -X POST 'localhost:8000/jobs/poison?times=3'    # fails for good: the server stops
+    curl -X POST localhost:8000/jobs/letter
+    curl localhost:8000/                       # what the worker has done
+    curl localhost:8000/readyz                 # whether all that plays is ready
+    curl -X POST 'localhost:8000/jobs/poison?times=3'    # fails for good: the server stops
+
+On SIGTERM uvicorn finishes the requests, and then the worker is stopped.
 """
 
 import asyncio

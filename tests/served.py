@@ -34,7 +34,7 @@ class Served:
         await stack.enter_async_context(tcp)
 
     async def get(self, path: str, **query: Any) -> Any:
-        return (await self.unix.get(path, params=query)).json()
+        return (await self.unix.get(path, params=query or None)).json()
 
     async def post(self, path: str, **body: Any) -> httpx.Response:
         return await self.unix.post(path, json=body)

@@ -1099,6 +1099,20 @@ async def test_a_body_is_interrupted_when_it_is_done() -> None:
 
 
 @pytest.mark.virtual_time
+async def test_an_interrupt_may_be_entered_again() -> None:
+    """One that has cancelled its body once does so the next time as well."""
+    ctx = Context()
+    asyncio.get_running_loop().call_later(1, ctx.cancel)
+    interrupt = ctx.interrupt()
+    for _ in range(2):
+        async with asyncio.timeout(60), interrupt:
+            await asyncio.sleep(3600)
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
+@pytest.mark.virtual_time
 async def test_a_body_that_ends_first_is_not_interrupted() -> None:
     """Once its body is left, an interrupt does nothing more."""
     ctx = Context()

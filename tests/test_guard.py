@@ -15,6 +15,7 @@ from orchestra import _guard as guard
 from orchestra._guard import Guard
 from orchestra._root import Root
 from orchestra._signals import Stage
+from orchestra.player import Terms
 from orchestra.testing import FakePlayer
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
@@ -122,7 +123,7 @@ def test_a_blocked_loop_ends_the_process(
     assert [code for code, _ in forced] == [1, 1, 1]  # over already, so it began by itself
     alive = Steps(Stage.STOPPING, loop=blocked)
     alive.root.life.over = False
-    alive.root.life.player = object()
+    alive.root.life.terms = Terms()
     alive.root.life.where = lambda: "at home"
     watch([TERM], steps=alive, limit=0.0)
     code, words = forced[-1]

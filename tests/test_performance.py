@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import logging
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from itertools import repeat
@@ -130,6 +131,15 @@ async def test_a_status_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         status.ready = False
     assert await playing.end() is None
+
+
+async def test_a_performance_says_how_it_is() -> None:
+    """Where it is shown, that is in a word."""
+    playing = await show(Conductor({"a": FakePlayer()}), after=1)
+    performance = playing.ctx.performance
+    assert repr(performance) == "<Performance: ready>"
+    assert await playing.end() is None
+    assert repr(performance) == "<Performance: stopped>"
 
 
 async def test_a_status_goes_to_json_and_to_a_terminal() -> None:
@@ -550,6 +560,36 @@ async def test_an_observer_may_subscribe_from_another_thread() -> None:
     thread.join()
     assert await playing.end() is None
     assert set(seen) == {threading.get_ident()}
+
+
+async def test_observers_come_and_go_in_many_threads() -> None:
+    """None of them is lost, and none stays, however many threads do it at the same time."""
+    playing = await show(Conductor({"a": FakePlayer()}), after=1)
+    seen: list[int] = []
+    subscribe: Callable[..., Any] = playing.performance.subscribe
+    errors: list[BaseException] = []
+
+    def come_and_go(number: int) -> None:
+        try:
+            for _ in range(300):
+                subscribe(seen.append)()
+            subscribe(lambda _: seen.append(number))
+        except BaseException as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=come_and_go, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not errors
+    assert await playing.end() is None
+    assert sorted(seen) == sorted(2 * list(range(8)))  # of the stop and the end
 
 
 @pytest.mark.parametrize("observer", [None, 5, "print", []])
@@ -1098,3 +1138,28 @@ async def test_two_failures_at_once_are_both_logged_and_told() -> None:
     assert isinstance(playing.task.exception(), ConductorError)
     assert [path for path in "ab" if "Failed" in playing.kinds(path)] == ["a", "b"]
     assert len([msg for _, level, msg, _ in logger.lines if level == "error"]) == 2
+
+
+async def test_done_is_an_end_of_ones_own() -> None:
+    """Neither a stop by hand, nor that of its group, nor a failure, nor an idle player counts as one."""
+    players = {
+        "well": FakePlayer(ends()),
+        "by_hand": FakePlayer(),
+        "asked": FakePlayer(),
+        "idle": FakePlayer(),
+        "again": FakePlayer(ends()),
+        "fails": FakePlayer(fails(after=9)),
+    }
+    conductor = Conductor(players, idle={"idle"})
+    playing = await show(Conductor({"group": conductor}), after=1)
+    done = lambda: [one.name for one in playing.conductor.status().walk() if one.done]  # noqa: E731
+    assert done() == ["well", "again"]
+    await playing.performance.stop_player("group.by_hand")
+    await playing.performance.restart("group.again")
+    assert done() == ["well"]
+    await asyncio.sleep(1)
+    assert done() == ["well", "again"]
+    await asyncio.sleep(9)
+    assert playing.performance.status().find("group.fails").state == "failed"
+    assert done() == ["well", "again"]
+    await playing.end()

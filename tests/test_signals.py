@@ -87,6 +87,31 @@ def test_handlers_come_back() -> None:
     assert heard == ["SIGUSR1", "SIGUSR2", "before"]
 
 
+@pytest.mark.parametrize("last_first", [True, False])
+def test_handlers_are_left_in_any_order(last_first: bool) -> None:
+    """Each that is entered hears of a signal, and the last to be left puts the first back."""
+    heard: list[str] = []
+    found = signal.getsignal(USR1)
+    one = Handlers([USR1], lambda _: heard.append("one"))
+    two = Handlers([USR1, USR2], lambda _: heard.append("two"))
+    three = Handlers([USR1], lambda _: heard.append("three"))
+    for entered in (one, two, three):
+        entered.__enter__()
+    signal.raise_signal(USR1)
+    assert heard == ["three", "two", "one"]
+    two.__exit__()
+    heard.clear()
+    signal.raise_signal(USR1)
+    assert heard == ["three", "one"]
+    first, last = (three, one) if last_first else (one, three)
+    first.__exit__()
+    heard.clear()
+    signal.raise_signal(USR1)
+    assert heard == ["one" if last_first else "three"]
+    last.__exit__()
+    assert signal.getsignal(USR1) == found
+
+
 def test_handlers_of_other_languages_become_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Python did not install it can't put back: the system's default is the nearest."""
     set_signal, given = signal.signal, []
@@ -343,3 +368,27 @@ def test_a_loop_keeps_its_own_handlers_of_the_same_signal(loop: str) -> None:
     with loop_runner(loop) as runner:
         runner.run(main())
     assert heard == ["other signal", "loop", "SIGTERM"]
+
+
+@loops
+def test_several_performances_in_a_loop_hear_of_a_signal(loop: str) -> None:
+    """Each is asked to stop, also when the one that began first has ended meanwhile."""
+    workers = [Worker() for _ in range(3)]
+
+    async def short(ctx: Context) -> None:
+        await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        before = signal.getsignal(TERM)
+        own = asyncio.get_running_loop().add_signal_handler
+        first = asyncio.create_task(play_until_signal(short))
+        rest = [asyncio.create_task(play_until_signal(worker)) for worker in workers]
+        await first
+        signal.raise_signal(TERM)
+        await asyncio.gather(*rest)
+        assert signal.getsignal(TERM) == before
+        assert asyncio.get_running_loop().add_signal_handler == own
+
+    with loop_runner(loop) as runner:
+        runner.run(main())
+    assert [worker.asked for worker in workers] == ["SIGTERM"] * 3

@@ -539,8 +539,9 @@ async def test_the_root_is_not_stopped_by_path() -> None:
     for root, path in ((Conductor({"a": FakePlayer()}), ""), (FakePlayer(), "FakePlayer")):
         async with playing(root) as performance:
             await performance.start(path)
-            with pytest.raises(OrchestraError, match="is the root: stop the whole tree"):
+            with pytest.raises(OrchestraError, match="is the root: stop the whole tree") as caught:
                 await performance.stop_player(path)
+            assert str(caught.value).startswith(("the conductor is", "'FakePlayer' is"))
             assert performance.status().ready
 
 

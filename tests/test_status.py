@@ -114,15 +114,17 @@ def test_each_player_has_its_line(shape: Any) -> None:
 
 
 def test_players_are_found_by_their_path() -> None:
-    """`find` takes a full path, and raises `KeyError` for one that nobody has."""
+    """`find` takes a full path, and raises `KeyError` with the nearest for one that nobody has."""
     assert tree().find("api.worker").restarts == 1
     assert tree().find("").kind == "group"
-    with pytest.raises(KeyError, match=r"api\.wroker"):
+    with pytest.raises(KeyError, match=r"no player 'api\.wroker'\. Did you mean 'api\.worker'\?"):
         tree().find("api.wroker")
+    with pytest.raises(KeyError, match=r"There are: api, api\.web, api\.worker, db, mailer\."):
+        tree().find("zzz")
 
 
 def test_players_are_given_by_name_and_in_order() -> None:
-    """`players` is a tuple that is also looked up by name."""
+    """`players` is a tuple that is also looked up by name; an unknown one is told the nearest."""
     players = tree().players
     assert [one.name for one in players] == list(players.keys()) == ["db", "api", "mailer"]
     assert players["api"] is players[1] is players[-2]
@@ -132,8 +134,10 @@ def test_players_are_given_by_name_and_in_order() -> None:
     assert players[0] in players
     assert "worker" not in players
     assert status("db") not in players
-    with pytest.raises(KeyError, match="worker"):
+    with pytest.raises(KeyError, match=r"no player 'worker'\. There are: api, db, mailer\."):
         players["worker"]
+    with pytest.raises(KeyError, match="Did you mean 'mailer'"):
+        players["mailr"]
 
 
 def test_a_player_alone_has_no_players() -> None:
@@ -176,6 +180,7 @@ def test_a_snapshot_is_made_into_json() -> None:
         "kind": "coroutine",
         "state": "backing off",
         "ready": False,
+        "done": False,
         "since": 0.0,
         "uptime": None,
         "restarts": 1,

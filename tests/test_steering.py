@@ -13,10 +13,12 @@ from orchestra import (
     Context,
     Failed,
     OrchestraError,
+    Performance,
     Stopped,
     StopTimeoutError,
     WatchdogError,
     playing,
+    playing_in_thread,
     restarting,
 )
 from orchestra.testing import (
@@ -991,3 +993,51 @@ async def test_an_earlier_run_can_not_say_that_the_next_is_ready() -> None:
     assert playing.conductor.status().players["a"].ready
     assert playing.conductor.status().players["a"].details == {}
     assert await playing.end() is None
+
+
+# From elsewhere
+
+
+def steps_of(conductor: Conductor, performance: Performance) -> list[Callable[[], Any]]:
+    """All ways to steer one of the players."""
+    return [
+        lambda: conductor.add("c", FakePlayer()),
+        lambda: asyncio.run(conductor.remove("a")),
+        lambda: asyncio.run(conductor.replace("a", FakePlayer())),
+        lambda: asyncio.run(conductor.restart("a")),
+        lambda: asyncio.run(conductor.start("a")),
+        lambda: asyncio.run(conductor.stop("a")),
+        lambda: asyncio.run(performance.restart("a")),
+        lambda: asyncio.run(performance.start("a")),
+        lambda: asyncio.run(performance.stop_player("a")),
+        lambda: asyncio.run(performance.scale("a", 3)),
+    ]
+
+
+def test_players_are_steered_in_the_thread_of_their_loop() -> None:
+    """In another, nothing happens but a `RuntimeError` that says how it is done from there."""
+    players = {"a": FakePlayer(), "b": FakePlayer()}
+    conductor = Conductor(players)
+    with playing_in_thread(conductor) as performance:
+        for step in steps_of(conductor, performance):
+            with pytest.raises(RuntimeError, match="in the thread of their loop"):
+                step()
+        assert list(conductor.players) == ["a", "b"]
+        assert [one.state for one in conductor.status().players] == ["ready", "ready"]
+    assert [(one.runs, one.asked) for one in players.values()] == [(1, 1)] * 2
+    conductor.add("c", FakePlayer())  # it does not play any more
+
+
+def test_players_may_be_steered_while_their_loop_pauses() -> None:
+    """Between two runs of a loop, its thread may do what it may in it."""
+    loop = asyncio.new_event_loop()
+    ctx, added = Context(), FakePlayer()
+    conductor = Conductor({"a": FakePlayer()})
+    playing = loop.create_task(conductor.play(ctx))
+    loop.run_until_complete(turns())
+    conductor.add("b", added)
+    loop.run_until_complete(turns())
+    ctx.cancel()
+    loop.run_until_complete(playing)
+    loop.close()
+    assert added.asked == 1

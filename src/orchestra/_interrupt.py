@@ -25,14 +25,13 @@ class Interrupt(AbstractAsyncContextManager[None]):
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._fired = False
 
     async def __aenter__(self) -> None:
         self.loop = self._context.bind()
         self._task: asyncio.Task[Any] | None = asyncio.current_task()
         if self._task is None:
             raise RuntimeError("interrupt() is used inside of a task")
-        self._before = self._task.cancelling()
+        self._before, self._fired = self._task.cancelling(), False
         self._context._add(self)
         if self._context.done():
             self.loop.call_soon(self.wake)

@@ -135,7 +135,7 @@ class Root(Supervisor):
 
     async def stop_player(self, name: str) -> None:
         raise OrchestraError(
-            f"{name or 'the conductor'!r} is the root: stop the whole tree instead"
+            f"{repr(name) if name else 'the conductor'} is the root: stop the whole tree instead"
         )
 
     def play_again(self, life: Life) -> Life:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from .context import Context
@@ -21,6 +21,15 @@ class Subtree(Protocol):
 
     def leaves(self) -> Mapping[str, str]:
         """The paths of those that still go on at the ends of it, and where each is."""
+        ...
+
+    async def ask(self, act: Callable[..., Any], *args: object) -> Any:
+        """What a function comes to there, with the performance there and these arguments.
+
+        What is async runs in the loop there, anything else in a thread. It and what it returns have to
+        be such as can be pickled. Raises what it raises, and `OrchestraError` if the process ends
+        before it has answered.
+        """
         ...
 
 

@@ -89,7 +89,10 @@ def check_signals(signals: Iterable[Any]) -> tuple[int, ...]:
 
 
 class Handlers:
-    """The handlers of some signals, as long as this is entered; those found before come back."""
+    """The handlers of some signals, as long as this is entered; those found before come back.
+
+    Several may be entered at a time, and left in any order: each of them hears of a signal.
+    """
 
     def __init__(self, signals: Iterable[int], handle: Callable[[int], None]) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -105,22 +108,32 @@ class Handlers:
             for signum in self._signals:
                 self._found[signum] = signal.signal(signum, self._on_signal)
         except OSError as error:
-            self.__exit__()
             name = name_of_signal(self._signals[len(self._found)])
+            self.__exit__()
             raise ValueError(f"{name} can't be handled: {error.strerror}") from None
         return self
 
     def __exit__(self, *_: object) -> None:
         if self in _entered:  # and not in the child, which has put them back already
             _entered.remove(self)
+            others = [one for one in _entered if isinstance(one, Handlers)]
             for signum, found in self._found.items():
-                # None is a handler that was not made by Python, and that it can't put back.
-                signal.signal(signum, signal.SIG_DFL if found is None else found)
-            for name in _LOOP_METHODS if self._shared is not None else ():
-                vars(self._shared).pop(name, None)
+                later = [one for one in others if one._found.get(signum) == self._on_signal]
+                if later:
+                    later[0]._found[signum] = found
+                else:
+                    # None is a handler that was not made by Python, and that it can't put back.
+                    signal.signal(signum, signal.SIG_DFL if found is None else found)
+            self._found.clear()
+            if not any(one._shared is self._shared for one in others):
+                for name in _LOOP_METHODS if self._shared is not None else ():
+                    vars(self._shared).pop(name, None)
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         self._handle(signum)
+        earlier = self._found.get(signum)
+        if callable(earlier) and isinstance(getattr(earlier, "__self__", None), Handlers):
+            earlier(signum, frame)
 
     def share(self, loop: asyncio.AbstractEventLoop, changed: Callable[[], object] = bool) -> None:
         """Whoever asks this loop for the same signals gets them as well, and not alone.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from . import _clock
 from ._life import Life
 from .player import kind_of
 from .status import Players, PlayerStatus, State
+
+_ENDED: Final = (State.STOPPED, State.SKIPPED)
 
 
 def below(life: Life) -> list[Life]:
@@ -63,6 +66,7 @@ def status_of(life: Life, *, ready: bool = True) -> PlayerStatus:
         error=life.error,
         details=details,
         players=players,
+        done=state in _ENDED and life.has_run and not life.stopping,
     )
     inner = None if life.subtree is None else life.subtree.status()
     return found if inner is None else _with_subtree(found, inner, ready=ready)

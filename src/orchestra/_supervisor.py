@@ -32,6 +32,15 @@ class Stream(Protocol):
     def publish(self, event: Event) -> None: ...
 
 
+def check_thread(loop: asyncio.AbstractEventLoop) -> None:
+    """Raise a `RuntimeError` where this is not the thread of a loop that runs."""
+    if loop.is_running() and asyncio._get_running_loop() is not loop:
+        raise RuntimeError(
+            "players are steered in the thread of their loop; from another, use "
+            "asyncio.run_coroutine_threadsafe or loop.call_soon_threadsafe"
+        )
+
+
 class Supervisor:
     """Keeps players: asks them to stop, cuts off and abandons those that do not."""
 

@@ -12,6 +12,7 @@ from ._group import Group, StopWhen
 from ._life import Life
 from ._order import Befores, Condition, check_after, check_endings, without
 from ._snapshot import group_status, status_of
+from ._supervisor import check_thread
 from .backoff import as_backoff
 from .context import Context, check_context
 from .errors import AlreadyPlayingError, OrchestraError, counted, nearest
@@ -46,7 +47,7 @@ class Conductor:
     - `logger`: for its lines and those of groups below; without one, that of the group above.
 
     Raises `TypeError` or `ValueError` at once for arguments that make no sense. All methods are for
-    the loop's thread, but for `status`, which may be called from any.
+    the loop's thread, and raise `RuntimeError` in another; `status` may be called from any.
 
     >>> async def worker(ctx):
     ...     while await ctx.sleep(60):
@@ -267,7 +268,10 @@ class Conductor:
         return status_of(seat) if isinstance(seat, Life) else group.status()
 
     def _running(self) -> Group | None:
-        return self._group if self._playing else None
+        if self._group is None or not self._playing:
+            return None
+        check_thread(self._group.loop)
+        return self._group
 
 
 def _logger_above(seat: Life | Performance) -> Logger:

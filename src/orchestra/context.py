@@ -302,14 +302,24 @@ class Context:
     def interrupt(self) -> AbstractAsyncContextManager[None]:
         """`async with ctx.interrupt(): ...` cancels its body when this is done, and leaves quietly.
 
-        For code that knows nothing of contexts. A cancellation from elsewhere passes through.
+        For code that knows nothing of contexts. A cancellation from elsewhere passes through. Raises
+        `RuntimeError` outside of a task.
+
+        >>> async def worker(ctx, queue):
+        ...     while not ctx.done():
+        ...         async with ctx.interrupt():
+        ...             print("got", await queue.get())
         """
         return Interrupt(self)
 
     def until_done(self, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
         """The items of `source` until this is done; the source is closed at the end.
 
-        `async for message in ctx.until_done(queue): ...`
+        An item that has been given out is worked on in peace: only the wait for the next is cut short.
+
+        >>> async def worker(ctx, messages):
+        ...     async for message in ctx.until_done(messages):
+        ...         print("got", message)
         """
         return until_done(self, source)
 
@@ -336,7 +346,7 @@ class Context:
                 context._expires += ahead
                 if context._expires < inherited:
                     context._set_alarm()
-                contexts += [child for ref in context._children or () if (child := ref())]
+                contexts += [child for ref in list(context._children or ()) if (child := ref())]
 
     def _add(self, waiter: Waiting) -> None:
         with _lock:
@@ -421,7 +431,17 @@ class Context:
     # Telling
 
     def ready(self, **details: object) -> None:
-        """Say that the player serves now; `details`, such as addresses, show in its status."""
+        """Say that the player serves now; `details`, such as addresses, show in its status.
+
+        A player that calls it declares `signals_ready = True`: without that it counts as ready once it
+        has started.
+
+        >>> class Api:
+        ...     signals_ready = True
+        ...     async def play(self, ctx):
+        ...         ctx.ready(addresses=["http://localhost:8080"])
+        ...         await ctx.wait()
+        """
         seat = self._seat
         if seat is not None:
             top = self
@@ -430,7 +450,14 @@ class Context:
             seat.on_ready(top, details)
 
     def heartbeat(self) -> None:
-        """Say that the player is alive, which its `watchdog` waits for."""
+        """Say that the player is alive, which its `watchdog` waits for.
+
+        >>> class Poller:
+        ...     watchdog = 30  # seconds
+        ...     async def play(self, ctx):
+        ...         while await ctx.sleep(1):
+        ...             ctx.heartbeat()
+        """
         if self._seat is not None:
             self._seat.on_heartbeat()
 

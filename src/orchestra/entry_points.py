@@ -147,6 +147,9 @@ def playing(
 
     The body begins once the player is ready, or has ended well. On leaving, the player is stopped.
     If it fails, the body is cancelled, and the failure is raised. What both raise comes in a group.
+    `timeout`: seconds that a player has to stop; a conductor goes by its own. `observers` get all events.
+
+    Raises what `run` raises; `RuntimeError` where it is entered outside of a task.
 
     >>> async def worker(ctx):
     ...     await ctx.wait()
@@ -219,8 +222,9 @@ def playing_in_thread(
 ) -> AbstractContextManager[Performance]:
     """`with playing_in_thread(player) as performance: ...`, for programs that are not async.
 
-    As `playing`, in a loop in a thread of its own. The body is not interrupted if the player fails:
-    the failure is raised on leaving.
+    As `playing`, in a loop in a thread of its own, which `loop_factory` makes. The body is not
+    interrupted if the player fails: the failure is raised on leaving. Of the performance, `status`,
+    `stop` and `subscribe` are for the body's thread too. To be used in any thread, signals are left alone.
 
     >>> async def worker(ctx):
     ...     await ctx.wait()

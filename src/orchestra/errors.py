@@ -31,19 +31,61 @@ class PlayerAbortedError(OrchestraError):
 
     `SystemExit`, `KeyboardInterrupt`, a `BaseExceptionGroup`, or a `CancelledError` that nobody asked
     for. The exception itself is the `__cause__`.
+
+    >>> async def worker(ctx):
+    ...     raise SystemExit("enough")
+    >>> try:
+    ...     run(worker)
+    ... except PlayerAbortedError as error:
+    ...     print(repr(error.__cause__))
+    SystemExit('enough')
     """
 
 
 class AlreadyPlayingError(OrchestraError):
-    """A conductor that is playing was asked to play under another root context as well."""
+    """A conductor that is playing was asked to play under another root context as well.
+
+    >>> conductor = Conductor(stop_when="never")
+    >>> async def main():
+    ...     async with playing(conductor):
+    ...         await conductor.play(Context())
+    >>> try:
+    ...     asyncio.run(main())
+    ... except AlreadyPlayingError as error:
+    ...     print(error)
+    <Conductor of 0 players> plays already, under another root context
+    """
 
 
 class StartTimeoutError(OrchestraError, TimeoutError):
-    """A player was not ready within the `start_timeout` that it declares."""
+    """A player was not ready within the `start_timeout`, in seconds, that it declares.
+
+    >>> class Slow:
+    ...     signals_ready, start_timeout = True, 0.01
+    ...     async def play(self, ctx):
+    ...         await asyncio.sleep(60)
+    ...         ctx.ready()
+    >>> try:
+    ...     run(Slow())
+    ... except StartTimeoutError as error:
+    ...     print(error)
+    not ready within 0.01 seconds
+    """
 
 
 class WatchdogError(OrchestraError, TimeoutError):
-    """A player gave no `ctx.heartbeat()` for as long as its `watchdog` allows."""
+    """A player gave no `ctx.heartbeat()` for as long as its `watchdog`, in seconds, allows.
+
+    >>> class Stuck:
+    ...     watchdog = 0.01
+    ...     async def play(self, ctx):
+    ...         await asyncio.sleep(60)
+    >>> try:
+    ...     run(Stuck())
+    ... except WatchdogError as error:
+    ...     print(error)
+    no heartbeat for 0.01 seconds
+    """
 
 
 class CommandFailedError(OrchestraError):
@@ -79,7 +121,10 @@ class CommandFailedError(OrchestraError):
 
 
 class ProbeFailedError(OrchestraError):
-    """A program runs, but a probe of it failed too often, one time after the other."""
+    """A program runs, but a probe of it failed too often, one time after the other.
+
+    It is raised by a `CommandPlayer` with `alive=`; what the probe found last is in its message.
+    """
 
 
 def note_lines(error: Exception, lines: Iterable[str]) -> None:
@@ -269,7 +314,7 @@ def _listing(names: Sequence[str], most: int = 10) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about a name that nobody has: the nearest that somebody has."""
-    names = sorted(known)
+    names = sorted(filter(None, known))  # the root has none
     listed = f"There are: {_listing(names)}." if names else "There are none."
     return did_you_mean(name, names) or listed
 

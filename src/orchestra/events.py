@@ -3,7 +3,14 @@
 An observer is a `Callable[[Event], None]`. A player's events come in the order of its life:
 `Started`, `Ready`, then for each failure `Failed` and, if it comes back, `BackingOff` and `Started`
 again; `Stopping` when it is asked to stop, `CutOff` and `Abandoned` when it does not, and `Stopped`
-(or a `Failed` that is `final`, or `Abandoned`) as the last.
+(or a `Failed` that is `final`, or `Abandoned`) as the last. They may be kept and shared by threads.
+
+    >>> def observer(event):
+    ...     match event:
+    ...         case Failed(path=path, error=error):
+    ...             print(path, "failed:", error)
+    >>> observer(Failed("api.worker", 0.0, OSError("no space left")))
+    api.worker failed: no space left
 """
 
 from __future__ import annotations

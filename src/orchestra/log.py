@@ -175,7 +175,11 @@ _default: Logger = _standard
 def set_logger(logger: Logger | None) -> None:
     """Make this the logger of all conductors without one of their own; None sets back the standard.
 
-    Counts for what starts to play from then on. Raises `TypeError` for what is no `Logger`.
+    Counts for what starts to play from then on. From any thread. Raises `TypeError` for what is no
+    `Logger`.
+
+    >>> set_logger(logger_from_logging(logging.getLogger("my.service")))
+    >>> set_logger(None)
     """
     global _default
     _default = _standard if logger is None else check_logger(logger)

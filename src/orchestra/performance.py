@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import Any, Final
 
 from . import _clock
 from ._life import Life
 from ._seat import Subtree
 from ._snapshot import status_of
-from ._supervisor import Supervisor
+from ._supervisor import Supervisor, check_thread
 from ._waiter import call_soon_threadsafe
 from .context import Context
 from .errors import OrchestraError, nearest
@@ -28,7 +29,8 @@ BACKLOG: Final = 10_000
 class Performance:
     """The running tree of players: `ctx.performance`, and what `playing` gives.
 
-    `status`, `stop` and `subscribe` may be called from any thread, the rest in the tree's loop.
+    `status`, `stop` and `subscribe` may be called from any thread, the rest in the tree's loop: what
+    steers a player raises `RuntimeError` elsewhere.
 
     >>> import asyncio, orchestra
     >>> async def tick(ctx):
@@ -45,6 +47,7 @@ class Performance:
     def __init__(self, loop: asyncio.AbstractEventLoop, observers: Iterable[Observer] = ()) -> None:
         self._loop = loop
         self._observers = checked_observers(observers)
+        self._changing = threading.RLock()  # observers come and go in any thread
         self._queue: deque[Event] = deque()
         self._publishing = False
         self._readers: list[_Reader] = []
@@ -55,6 +58,9 @@ class Performance:
         self.root: Supervisor | None = None
         self.on_stop: Callable[[float], None] | None = None
         self.on_drain: Callable[[], object] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Performance: {self.status().state}>"
 
     @classmethod
     def over(cls, ctx: Context) -> Performance:
@@ -88,8 +94,7 @@ class Performance:
         One that has ended or is idle is started. Raises `KeyError` for a path that nobody has, with
         the nearest, and otherwise what `Conductor.restart` raises.
         """
-        supervisor, life = self.find(path)
-        await supervisor.restart(life.name)
+        await self._steer(Performance.restart, path, lambda keeper, life: keeper.restart(life.name))
 
     async def start(self, path: str) -> None:
         """Start the player at this path, if it does not play; returns when it is ready.
@@ -97,8 +102,9 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, and otherwise what
         `Conductor.start` raises.
         """
-        supervisor, life = self.find(path)
-        await supervisor.start_player(life.name)
+        await self._steer(
+            Performance.start, path, lambda keeper, life: keeper.start_player(life.name)
+        )
 
     async def stop_player(self, path: str) -> None:
         """Stop the player at this path gracefully, and leave it so until somebody starts it.
@@ -107,8 +113,9 @@ class Performance:
         nearest, `OrchestraError` for the root, which `stop` is for, and otherwise what
         `Conductor.stop` raises.
         """
-        supervisor, life = self.find(path)
-        await supervisor.stop_player(life.name)
+        await self._steer(
+            Performance.stop_player, path, lambda keeper, life: keeper.stop_player(life.name)
+        )
 
     async def scale(self, path: str, count: int) -> None:
         """Have `count` copies play at this path, where there is a group of copies.
@@ -116,23 +123,42 @@ class Performance:
         Raises `KeyError` for a path that nobody has, with the nearest, `OrchestraError` for a player
         that has no `scale` method, and otherwise what that raises.
         """
-        _, life = self.find(path)
-        scale = getattr(life.player, "scale", None)
-        if not callable(scale):
-            raise OrchestraError(f"{path!r} is no group of copies, it can't be scaled")
-        result = scale(count)
-        if inspect.isawaitable(result):
-            await result
+        await self._steer(Performance.scale, path, lambda _, life: _scaled(life, count), count)
+
+    async def _steer(
+        self,
+        command: Callable[..., Awaitable[None]],
+        path: str,
+        act: Callable[[Supervisor, Life], Awaitable[None]],
+        *args: object,
+    ) -> None:
+        """Do it here, or have it done by the performance where the player at this path plays."""
+        check_thread(self._loop)
+        subtree = self.elsewhere(path)
+        if subtree is not None:
+            await subtree.ask(command, path, *args)
+        else:
+            await act(*self.find(path))
 
     def find(self, path: str) -> tuple[Supervisor, Life]:
-        """Who keeps the player at this path, and its life; `KeyError` with the nearest path."""
-        paths = []
+        """Who keeps the player at this path here, and its life; `KeyError` with the nearest path."""
         for supervisor in self.supervisors():
             for life in list(supervisor.lives.values()):
                 if life.path == path:
                     return supervisor, life
-                paths.append(life.path)
-        raise KeyError(f"no player {path!r}. {nearest(path, filter(None, paths))}")
+        paths = [player.path for player in self.status().walk() if player.path]
+        raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
+
+    def elsewhere(self, path: str) -> Subtree | None:
+        """What plays in another process and has the player at this path in it, below its own top."""
+        for supervisor in self.supervisors():
+            for life in list(supervisor.lives.values()):
+                above = f"{life.path}." if life.path else ""
+                if life.subtree is not None and path.startswith(above) and path != life.path:
+                    status = life.subtree.status()
+                    if status is not None and any(one.path == path for one in status.walk()):
+                        return life.subtree
+        return None
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """Call `observer` with each event from now on; returns a function that ends it.
@@ -140,16 +166,13 @@ class Performance:
         It is called in the loop's thread, in order. What it raises is logged. From any thread.
         Raises `TypeError` for what can't be called, or is async.
         """
-        self._observers = (*self._observers, _checked(observer))
-        self._refresh_soon()
+        self._tell_also(_checked(observer))
+        subscribed = [observer]
 
         def unsubscribe() -> None:
-            left = list(self._observers)
             if subscribed:
-                left.remove(subscribed.pop())
-            self._observers = tuple(left)
+                self._tell_no_more(subscribed.pop())
 
-        subscribed = [observer]
         return unsubscribe
 
     def events(self) -> AsyncIterator[Event]:
@@ -161,9 +184,19 @@ class Performance:
         if self._over:
             reader.end()
         self._readers.append(reader)
-        self._observers = (*self._observers, reader.push)
-        self._refresh_soon()
+        self._tell_also(reader.push)
         return reader
+
+    def _tell_also(self, observer: Observer) -> None:
+        with self._changing:
+            self._observers = (*self._observers, observer)
+        self._refresh_soon()
+
+    def _tell_no_more(self, observer: Observer) -> None:
+        with self._changing:
+            left = list(self._observers)
+            left.remove(observer)
+            self._observers = tuple(left)
 
     # What the tree does
 
@@ -281,9 +314,9 @@ class Performance:
             supervisor.refresh()
 
     def _forget(self, reader: _Reader) -> None:
-        self._observers = tuple(one for one in self._observers if one != reader.push)
         if reader in self._readers:
             self._readers.remove(reader)
+            self._tell_no_more(reader.push)
 
 
 class _Reader:
@@ -331,6 +364,15 @@ class _Reader:
         """Read no more."""
         self._forget()
         self.end()
+
+
+async def _scaled(life: Life, count: int) -> None:
+    scale = getattr(life.player, "scale", None)
+    if not callable(scale):
+        raise OrchestraError(f"{life.path!r} is no group of copies, it can't be scaled")
+    result = scale(count)
+    if inspect.isawaitable(result):
+        await result
 
 
 def checked_observers(given: Any) -> tuple[Observer, ...]:

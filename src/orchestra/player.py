@@ -30,6 +30,8 @@ class Player(Protocol):
     - `start_timeout`: seconds that it has to get ready, or the run fails (`StartTimeoutError`).
     - `watchdog`: seconds without `ctx.heartbeat()` after which the run fails (`WatchdogError`).
     - `def backoff(self)`: see `PlayerWithBackoff`.
+    - `kind`: the word for it in a status; without one, the name of its class.
+    - `def shown_settings(self)`: what a status page shows of it, as a mapping of names to values.
 
     >>> class Worker:
     ...     async def play(self, ctx):

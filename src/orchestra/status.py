@@ -9,10 +9,26 @@ from math import isfinite
 from typing import Any, Final, SupportsIndex, overload
 
 from ._duration import duration
+from .errors import nearest
 
 
 class State(StrEnum):
-    """Where a player is in its life; each is also the word that is shown for it."""
+    """Where a player is in its life; each is also the word that is shown for it.
+
+    | state | what it means |
+    |---|---|
+    | `WAITING` | not started yet: it comes after others, or its group does not play |
+    | `STARTING` | a run has begun, and is not ready yet |
+    | `READY` | it serves |
+    | `DEGRADED` | a group that was ready, and one of whose players is not at the moment |
+    | `BACKING_OFF` | it failed, and comes back after a delay |
+    | `STOPPING` | it was asked to stop |
+    | `CUT_OFF` | its time was over; it was cancelled or killed, and has not ended yet |
+    | `STOPPED` | it has ended well, was stopped by hand, or is idle |
+    | `FAILED` | it failed, and does not come back |
+    | `ABANDONED` | even the cut-off did not end it |
+    | `SKIPPED` | a conductor that plays in this tree already |
+    """
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -28,7 +44,10 @@ class State(StrEnum):
 
 
 class Players(tuple["PlayerStatus", ...]):
-    """The players of a group, in their order; also by name, as in `status.players["api"]`."""
+    """The players of a group, in their order; also by name, as in `status.players["api"]`.
+
+    An unknown name is a `KeyError` with the nearest.
+    """
 
     __slots__ = ()
 
@@ -44,7 +63,7 @@ class Players(tuple["PlayerStatus", ...]):
         for player in self:
             if player.name == key:
                 return player
-        raise KeyError(key)
+        raise KeyError(f"no player {key!r}. {nearest(key, self.keys())}")
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a player with this name, or this very player."""
@@ -73,7 +92,8 @@ class PlayerStatus:
     `since` is when the state began, in seconds since 1970. `uptime` are the seconds that this run
     has taken so far, and `next_restart_in` those until the next; None where there is no such thing.
     `error` is the last failure, as `"ValueError: boom"`. `details` are what the player gave to
-    `ctx.ready(...)`, and `zombies`, if there are any: runs that were abandoned and still go on.
+    `ctx.ready(...)`, and `zombies`, if there are any: runs that were abandoned and still go on. `done` says
+    that it has come to an end of its own, and well: it neither failed nor was it asked to stop.
 
     >>> print(PlayerStatus("db", "db", "command", State.READY, True, 0.0, uptime=90.0))
     db  command  ready  1 m 30 s
@@ -91,13 +111,15 @@ class PlayerStatus:
     error: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     players: Players = NOBODY
+    done: bool = False
 
     def find(self, path: str) -> PlayerStatus:
-        """The player with this full path, in this tree; raises `KeyError`."""
+        """The player with this full path, in this tree; raises `KeyError` with the nearest path."""
         for player in self.walk():
             if player.path == path:
                 return player
-        raise KeyError(path)
+        paths = [player.path for player in self.walk() if player.path]
+        raise KeyError(f"no player {path!r}. {nearest(path, paths)}")
 
     def walk(self) -> Iterator[PlayerStatus]:
         """This player and all below it, parents first."""
@@ -113,6 +135,7 @@ class PlayerStatus:
             "kind": self.kind,
             "state": str(self.state),
             "ready": self.ready,
+            "done": self.done,
             "since": self.since,
             "uptime": self.uptime,
             "restarts": self.restarts,

@@ -249,6 +249,62 @@ def test_reload(folder: Path) -> None:
         assert play.end(TERM) == 0
 
 
+STEERED = """\
+from orchestra import Conductor, replicate
+
+async def works(ctx):
+    await ctx.wait()
+
+api = Conductor({"worker": works, "copies": replicate(works, 1)})
+conductor = Conductor({"api": api, "idle": works}, idle={"idle"})
+"""
+
+
+def seen(folder: Path) -> list[tuple[str, str, str]]:
+    """Path, kind and state of each player."""
+    rows = json.loads(orchestra(folder, "status", "--json").out)["players"]
+    return [(row["path"], row["kind"], row["state"]) for row in rows]
+
+
+def test_steering_with_reload(folder: Path) -> None:
+    """With `--reload` each player is seen and steered by its path as it is without, also after a change."""
+    file = folder / "live.py"
+    file.write_text(STEERED)
+    with Play(folder, "live", control=True) as play:
+        play.until("live ✓ ready")
+        without = seen(folder)
+        assert play.end(TERM) == 0
+    with Play(folder, "live", "--reload", control=True) as play:
+        play.until("live ✓ ready")
+        assert seen(folder) == without
+        said = orchestra(folder, "restart", "api.worker")
+        assert (said.code, said.err) == (0, "")
+        play.until("api.worker ↻ started again")
+        assert orchestra(folder, "stop", "api.*").code == 0
+        assert orchestra(folder, "start", "idle", "api.copies").code == 0
+        assert orchestra(folder, "scale", "api.copies=2").code == 0
+        play.until("api.copies.1 ▸ started")
+        said = orchestra(folder, "scale", "idle=2")
+        assert (said.code, said.out) == (1, "")
+        assert "'idle' is no group of copies" in said.err
+        assert "in works: await ctx.wait()" in orchestra(folder, "stack", "idle").out
+        said = orchestra(folder, "restart", "api.wroker")
+        assert (said.code, said.err) == (
+            4,
+            "orchestra: no player 'api.wroker'. Did you mean 'api.worker'?\n",
+        )
+        file.write_text(f"{STEERED}# changed\n")
+        play.until("api.worker ▸ started")
+        assert orchestra(folder, "wait", "api.worker", "--timeout", "40").code == 0
+        assert orchestra(folder, "restart", "api.worker").code == 0
+        file.write_text("(")
+        play.until("waiting for a change")
+        said = orchestra(folder, "restart", "api.worker")
+        assert (said.code, said.out) == (4, "")
+        assert said.err == "orchestra: no player 'api.worker'. There are none.\n"
+        assert play.end(TERM) == 0
+
+
 def test_reload_waits_out_what_is_wrong(folder: Path) -> None:
     """An error in the code, and a player that fails, are shown, and the next change is waited for."""
     file = folder / "live.py"

@@ -11,7 +11,7 @@ from orchestra.cli.importing import importer_for
 from orchestra.cli.logs import line_of
 from orchestra.cli.programs import program_at
 from orchestra.cli.status import lines_of
-from orchestra.cli.wait import missing_for
+from orchestra.cli.wait import all_done, missing_for
 from orchestra.loading.errors import LoadError
 from orchestra.web.client import AnsweredError, UnreachableError
 
@@ -56,7 +56,12 @@ def test_any_patterns(patterns, paths):
 
 
 def overview(**states):
-    players = [{"path": path.replace("_", "."), "state": one} for path, one in states.items()]
+    players = []
+    for path, state in states.items():
+        known = {"path": path.replace("_", "."), "parent": None, "kind": "coroutine"}
+        players.append(
+            {**known, "state": state.replace("done", "stopped"), "done": state == "done"}
+        )
     bad = [one["path"] for one in players if one["state"] not in ("ready", "stopped", "skipped")]
     return {"players": players, "unready": bad}
 
@@ -71,12 +76,27 @@ def test_readiness():
 
 
 def test_what_is_waited_for():
-    """`stopped` is however it ended, `done` only well; what has failed will not be done."""
-    seen = overview(api="ready", job="stopped", bad="failed")
-    assert missing_for("stopped", seen, ["api", "bad"]) == ["api (ready)"]
-    assert missing_for("done", seen, ["job", "api"]) == ["api (ready)"]
+    """`stopped` is however it ended, `done` only by itself and well; what has failed will not be done."""
+    seen = overview(api="ready", job="done", cut="stopped", bad="failed")
+    assert missing_for("stopped", seen, ["api", "bad", "job", "cut"]) == ["api (ready)"]
+    assert missing_for("done", seen, ["job", "api", "cut"]) == [
+        "api (ready)",
+        "cut (stopped, not by itself)",
+    ]
     with pytest.raises(NotReady, match="bad: failed"):
         missing_for("done", seen, [])
+
+
+def test_a_whole_that_is_done():
+    """Its ends are, but for the player that tells of it, which is the last to go."""
+    tree = overview(root="ready", job="done", status="ready")
+    for row in tree["players"][1:]:
+        row["parent"] = "root"
+    tree["players"][2]["kind"] = "status"
+    assert all_done(tree)
+    tree["players"][1]["done"] = False
+    assert not all_done(tree)
+    assert not all_done({"players": []})
 
 
 @pytest.mark.parametrize(

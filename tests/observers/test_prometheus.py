@@ -4,8 +4,18 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from observers.watching import small_play, watched
-from orchestra import Conductor, Context, PermanentError, Ready, Started, Stopped, Stopping
+from orchestra import (
+    Conductor,
+    Context,
+    PermanentError,
+    PlayerStatus,
+    Ready,
+    Started,
+    Stopped,
+    Stopping,
+)
 from orchestra.observers.prometheus import ROOT, PrometheusObserver
+from orchestra.status import Players, State
 
 pytestmark = pytest.mark.virtual_time
 
@@ -112,3 +122,27 @@ def test_twice_in_one_registry() -> None:
     metrics = Metrics()
     with pytest.raises(ValueError, match="orchestra_player_up"):
         PrometheusObserver(metrics.registry)
+
+
+async def test_an_observer_that_comes_late_catches_up() -> None:
+    """It knows who plays, how often each came back, and who leads; not who failed before."""
+    rows = [
+        PlayerStatus("a", "a", "k", State.READY, True, 7.0, uptime=1.0, restarts=1_000_000),
+        PlayerStatus(
+            "b", "b", "k", State.STARTING, False, 8.0, uptime=0.0, details={"leader": True}
+        ),
+        PlayerStatus("c", "c", "k", State.READY, True, 9.0, uptime=1.0, details={"leader": True}),
+        PlayerStatus("d", "d", "k", State.STOPPED, False, 5.0, restarts=3),
+    ]
+    metrics = Metrics()
+    get = metrics.get
+    metrics.observer.catch_up(
+        PlayerStatus("", "", "group", State.READY, True, 1.0, uptime=9.0, players=Players(rows))
+    )
+    assert [get("up", path) for path in (ROOT, "a", "b", "c", "d")] == [1, 1, 1, 1, None]
+    assert [get("ready", path) for path in ("a", "b", "c")] == [1, 0, 1]
+    assert get("restarts_total", "a") == 1_000_000
+    assert get("last_change_timestamp_seconds", "a") == 7.0
+    assert (get("leader", "b"), get("leader", "c")) == (None, 1)
+    metrics.observer(Stopped("c", 10.0))
+    assert (get("up", "c"), get("leader", "c")) == (0, 0)

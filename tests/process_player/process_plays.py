@@ -32,6 +32,26 @@ async def works(ctx: Context) -> None:
 async def ends() -> None: ...
 
 
+async def blocks_its_loop(ctx: Context) -> None:
+    ctx.ready(blocks=True)
+    await asyncio.sleep(0.2)
+    time.sleep(3600)
+
+
+async def fails_stopping(ctx: Context) -> None:
+    await ctx.wait()
+    raise ConnectionError("lost while it stopped")
+
+
+async def ignores_its_stop(ctx: Context) -> None:
+    await asyncio.sleep(3600)
+
+
+async def stops_slowly(ctx: Context) -> None:
+    await ctx.wait()
+    await asyncio.sleep(0.2)
+
+
 def thread(ctx: Context) -> None:
     ctx.ready(thread=threading.current_thread().name)
     ctx.wait_sync()

@@ -2,7 +2,7 @@
 
 A player's own exception is in one `Failed` event of its path. If that is not final, a restart has
 mended it, and it is nowhere else. If it is, it is in exactly one last place: what all raised, what
-came out of a `remove`, the failure of a group above that a restart mended, or the log, if whoever
+came out of a `remove` or a `stop`, the failure of a group above that a restart mended, or the log, if whoever
 played all was cancelled.
 """
 
@@ -22,7 +22,7 @@ from orchestra import (
 )
 from orchestra.events import Abandoned, CutOff, Failed
 
-from .scenario import CancelTask, Remove, is_below
+from .scenario import CancelTask, Halt, Remove, is_below
 from .stage import Called, Played, Record, Returned, Told
 
 
@@ -64,9 +64,13 @@ class Accounts:
         raised: set[int] = set()
         for entry in record.entries:
             match entry:
-                case Returned(action=Remove(path=path), error=Exception() as error, known=True):
-                    place = Place(f"remove({path!r})", error)
-                    # Who removes the same player at the same time hears the same of it.
+                case Returned(
+                    action=Remove(path=path) | Halt(path=path),
+                    error=Exception() as error,
+                    known=True,
+                ):
+                    place = Place(f"remove or stop of {path!r}", error)
+                    # Who ends the same player at the same time hears the same of it.
                     found = {id(one) for _, one in place.found}
                     if not found or not found <= raised:
                         yield place

@@ -21,7 +21,7 @@ from orchestra.events import (
 )
 from orchestra.status import State
 
-from .scenario import Group, Node, Remove, Restart, is_below, split, walk
+from .scenario import Group, Halt, Node, Remove, Restart, Start, is_below, split, walk
 from .stage import Added, Called, Entry, Over, Record, Removed, Returned, Seen, Told
 
 NONE, STARTING, READY, MENDED, WAITING = "none", "starting", "ready", "mended", "waiting"
@@ -57,8 +57,10 @@ ARROWS: dict[tuple[str, str], str] = {
 }
 
 BY_RESTART: dict[tuple[str, str], str] = {
-    # Only while somebody waits for `restart`.
-    **{(state, "Started"): STARTING for state in (STARTING, READY, STOPPING, CUT, ENDED)},
+    # Only while somebody waits for `restart` or `start`.
+    **{
+        (state, "Started"): STARTING for state in (STARTING, READY, STOPPING, CUT, ABANDONED, ENDED)
+    },
     (STOPPING, "Mended"): MENDED,
     (ENDED, "Mended"): MENDED,
 }
@@ -90,13 +92,15 @@ class Life:
     node: Node
     state: str = NONE
     restarts: int = 0
+    has_run: bool = False
     was_ready: bool = False
     last: Event | None = None
     since: float = 0.0
     by_guard: bool = False  # cut off without having been asked
     coming_back: bool = False  # somebody has asked for a restart
     was_to_come_back: bool = False  # and it was stopped before that began
-    leaving: bool = False  # it is being removed
+    leaving: bool = False  # it is being removed, or stopped by hand
+    idle: bool = False  # only a hand starts it
     removed: bool = False  # it goes on, but whoever removed it has gone
 
 
@@ -156,12 +160,14 @@ class Grammar:
         match entry:
             case Told(event=event):
                 yield from self._on_event(event, entry.time)
-            case Called(action=Restart(path=path)):
+            case Called(action=Restart(path=path) | Start(path=path) as action):
                 if path in self.lives:
-                    self.lives[path].coming_back = True
+                    self._is_to_come_back(self.lives[path], action)
             case Called(action=Remove(path=path)) if path in self.lives:
                 self.lives[path].leaving = True
-            case Returned(action=Restart(path=path), error=error):
+            case Called(action=Halt(path=path), known=True) if path in self.lives:
+                self.lives[path].leaving = self.lives[path].idle = True
+            case Returned(action=Restart(path=path) | Start(path=path), error=error):
                 # It comes back also where whoever waited for it has gone.
                 if path in self.lives and not isinstance(error, asyncio.CancelledError):
                     self._comes_back_no_more(self.lives[path])
@@ -196,6 +202,11 @@ class Grammar:
                 del self.lives[path]
             else:
                 self.lives[path].removed = True
+
+    def _is_to_come_back(self, life: Life, action: Restart | Start) -> None:
+        if isinstance(action, Start) and life.state in (*ALIVE, MENDED):
+            return  # left alone
+        life.coming_back = True
 
     def _comes_back_no_more(self, life: Life) -> None:
         if life.coming_back:
@@ -246,7 +257,8 @@ class Grammar:
         if isinstance(event, Ready):
             life.was_ready = True
         if isinstance(event, Started):
-            life.coming_back = False
+            life.coming_back = life.leaving = life.idle = False
+            life.has_run = True
         elif after == ENDED:
             self._comes_back_no_more(life)
         if isinstance(event, Started):
@@ -254,7 +266,7 @@ class Grammar:
                 if is_below(path, event.path) and other.removed:
                     del self.lives[path]
                 elif is_below(path, event.path):
-                    self.lives[path] = Life(other.node)
+                    self.lives[path] = Life(other.node, idle=other.idle)
         life.state, life.last, life.since = after, event, now
         if life.removed and after == ENDED:
             self._remove(event.path)
@@ -272,7 +284,7 @@ class Grammar:
                 if life.state == MENDED and life.last is not None and life.last.time != event.time:
                     yield f"{event.path}: {event} at another moment than {life.last}"
             case Started(restarts=restarts):
-                life.restarts += restarted
+                life.restarts += restarted and life.has_run
                 if restarts != life.restarts:
                     yield f"{event.path}: {event}, and not restart {life.restarts}"
             case Failed(restarts=restarts):
@@ -292,6 +304,7 @@ class Grammar:
                 for one in self._children(path)
                 if not self.lives[one].was_ready
                 and not isinstance(self.lives[one].last, Stopped | Skipped)
+                and not self.lives[one].idle
                 and not (self.lives[one].leaving and self.lives[one].state in (ENDED, ABANDONED))
             ]
             if unready:
@@ -338,6 +351,8 @@ class Grammar:
             yield f"the status shows {one.path!r}, which is nobody"
             return
         allowed = list(STATUS.get(life.state, ()))
+        if life.state == NONE and life.idle:
+            allowed = [State.STOPPED]
         if life.state == READY and isinstance(life.node, Group):
             allowed.append(State.STOPPING)
         if life.state in (STOPPING, CUT, STARTING, READY) and life.coming_back:

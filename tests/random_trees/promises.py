@@ -8,25 +8,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from orchestra import OrchestraError, PermanentError
-from orchestra.events import BackingOff
+from orchestra.events import BackingOff, Started
 
 from .grammar import ALIVE, CUT, ENDED, MENDED, STOPPING, WAITING, Grammar, Step
 from .scenario import (
     Add,
+    Call,
     Cancel,
     CancelTask,
     Group,
+    Halt,
     Leaf,
     Node,
     Remove,
     Restart,
+    Start,
     Stop,
     delays_of,
     is_below,
     split,
     walk,
 )
-from .stage import Added, Began, Called, Played, Record, Removed, Returned
+from .stage import Added, Began, Called, Played, Record, Removed, Returned, Told
 
 EPSILON = 1e-6
 
@@ -180,13 +183,15 @@ class Promises:
         return min(found, default=None)
 
     def _removals(self, path: str, index: int) -> bool:
-        """Whether the player that is at this path is being removed, or whoever did it gave up."""
+        """Whether the player at this path is ended by hand, also where whoever did it gave up."""
         known = False
         for entry in self._record.entries[:index]:
             match entry:
-                case Called(action=Remove(path=other), known=True) if other == path:
-                    known = True
+                case Called(action=Remove(path=other) | Halt(path=other), known=True):
+                    known = known or other == path
                 case Added(path=other) if other == path:
+                    known = False
+                case Told(event=Started(path=other)) if other == path:
                     known = False
         return known
 
@@ -234,7 +239,7 @@ class Promises:
             match entry:
                 case Called(action=Stop() | Cancel() | CancelTask()):
                     return True
-                case Called(action=Remove(path=other) | Restart(path=other)):
+                case Called(action=Remove(path=other) | Restart(path=other) | Halt(path=other)):
                     if other == path or is_below(path, other):
                         return True
         for spell in self._spells:
@@ -279,7 +284,9 @@ class Promises:
                 missing = before.get(name, set()) - settled
                 if missing:
                     yield f"{step.path} was started before {missing} were ready"
-            if step.name in ("Ready", "Stopped", "Skipped"):
+            if step.name in ("Ready", "Stopped", "Skipped") and not (
+                step.name == "Stopped" and self._removals(step.path, step.index)
+            ):
                 settled.add(name)
             if step.after == ENDED or step.name == "Abandoned":
                 alive.discard(name)
@@ -299,6 +306,13 @@ class Promises:
             for entry in self._record.entries
             if isinstance(entry, Added | Removed) and split(entry.path)[0] == spell.path
         }
+        # Those that are stopped by hand are passed over from the next performance on.
+        idle = {
+            split(entry.action.path)[1]
+            for entry in self._record.entries
+            if isinstance(entry, Called) and isinstance(entry.action, Halt) and entry.known
+            if split(entry.action.path)[0] == spell.path
+        }
         found: dict[str, set[str]] = {}
         last: str | None = None
         for name in spell.group.players:
@@ -306,7 +320,8 @@ class Promises:
             if spell.group.ordered and last is not None:
                 direct.add(last)
             found[name] = direct.union(*(found.get(one, set()) for one in direct))
-            last = name
+            if name not in idle:
+                last = name
         return {name: before - changed for name, before in found.items() if name not in changed}
 
     def _hurries(self, spell: Spell, step: Step) -> bool:
@@ -387,7 +402,7 @@ class Promises:
     def _was_restarted(self, run: Played) -> bool:
         """Whether a group above was asked by hand: its time had begun before."""
         return any(
-            isinstance(action, Restart | Remove)
+            isinstance(action, Restart | Remove | Halt)
             and (action.path == run.path or is_below(run.path, action.path))
             for action in self._record.scenario.actions
         )
@@ -474,7 +489,7 @@ class Promises:
     def _judge_call(self, call: Called, back: Returned, start: int, end: int) -> Iterator[str]:
         action, error = call.action, back.error
         if isinstance(error, asyncio.CancelledError):
-            if not isinstance(action, Remove | Restart) or action.patience == math.inf:
+            if not isinstance(action, Call) or action.patience == math.inf:
                 yield f"raised {error!r}"
             return
         match action:
@@ -483,7 +498,7 @@ class Promises:
                     yield f"the name is taken, and it raised {error!r}"
                 if not call.known and error is not None and type(error) is not OrchestraError:
                     yield f"it raised {error!r}"
-            case Remove():
+            case Remove() | Halt():
                 if isinstance(error, KeyError) == call.known:
                     yield f"it raised {error!r}"
                 if (
@@ -492,11 +507,16 @@ class Promises:
                     > call.time + self._chain(action.path, start)[-1].timeout * TENTH + EPSILON
                 ):
                     yield f"it returned at {back.time:g}"
-            case Restart():
+            case Restart() | Start():
                 yield from self._judge_restart(action, call, error, start, end)
 
     def _judge_restart(
-        self, action: Restart, call: Called, error: BaseException | None, start: int, end: int
+        self,
+        action: Restart | Start,
+        call: Called,
+        error: BaseException | None,
+        start: int,
+        end: int,
     ) -> Iterator[str]:
         if isinstance(error, KeyError):
             if call.known and not action.by_path:
@@ -508,7 +528,7 @@ class Promises:
             step for step in self._steps if step.path == action.path and start < step.index < end
         ]
         if error is None:
-            if not any(step.name == "Started" for step in events):
+            if isinstance(action, Restart) and not any(step.name == "Started" for step in events):
                 yield "it returned, and there was no start"
         elif type(error) is not OrchestraError and not any(
             getattr(step.event, "error", None) is error for step in events

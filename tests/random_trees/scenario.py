@@ -114,6 +114,26 @@ class Restart(Brief):
 
 
 @dataclass(frozen=True, repr=False)
+class Halt(Brief):
+    """`Conductor.stop` of one player, or `Performance.stop_player` with `by_path`: it is idle then."""
+
+    at: float
+    path: str
+    by_path: bool = False
+    patience: float = EVER
+
+
+@dataclass(frozen=True, repr=False)
+class Start(Brief):
+    """`Conductor.start`, or `Performance.start` with `by_path`."""
+
+    at: float
+    path: str
+    by_path: bool = False
+    patience: float = EVER
+
+
+@dataclass(frozen=True, repr=False)
 class Cancel(Brief):
     """`cancel` of the context that all is played with."""
 
@@ -142,7 +162,10 @@ class Look(Brief):
     at: float
 
 
-Action = Add | Remove | Restart | Cancel | Stop | CancelTask | Look
+Action = Add | Remove | Restart | Halt | Start | Cancel | Stop | CancelTask | Look
+
+Call = Remove | Restart | Halt | Start
+"""What somebody waits for."""
 
 
 @dataclass(frozen=True, repr=False)

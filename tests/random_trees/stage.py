@@ -28,9 +28,11 @@ from .scenario import (
     Action,
     Add,
     Again,
+    Call,
     Cancel,
     CancelTask,
     Group,
+    Halt,
     Leaf,
     Look,
     Node,
@@ -38,6 +40,7 @@ from .scenario import (
     Restart,
     Run,
     Scenario,
+    Start,
     Stop,
     delays_of,
     join,
@@ -429,19 +432,28 @@ class Stage:
         return found
 
     def _groups(
-        self, conductor: Conductor, path: str = "", above: tuple[Conductor, ...] = ()
+        self,
+        conductor: Conductor,
+        path: str = "",
+        above: tuple[Conductor, ...] = (),
+        *,
+        idle: bool = True,
     ) -> Iterator[tuple[str, Conductor, dict[str, Conductor | None]]]:
         """Each group with its path and players: a conductor, or None for a leaf.
 
-        Without those that are met again.
+        Without those that are met again, and without the idle ones if so asked.
         """
         above = (*above, conductor)
         inner = {name: self._inner(player) for name, player in conductor.players.items()}
-        first = {name: one for name, one in inner.items() if one is None or one not in above}
+        first = {
+            name: one
+            for name, one in inner.items()
+            if (one is None or one not in above) and (idle or name not in conductor.idle)
+        }
         yield path, conductor, first
         for name, one in first.items():
             if one is not None:
-                yield from self._groups(one, join(path, name), above)
+                yield from self._groups(one, join(path, name), above, idle=idle)
 
     # Playing
 
@@ -524,7 +536,7 @@ class Stage:
         if self._task.done():
             return
         match action:
-            case Remove() | Restart():
+            case Remove() | Restart() | Halt() | Start():
                 call = self._loop.create_task(self._call(action), name=f"{action}")
                 self._calls.append(call)
             case Add():
@@ -562,16 +574,15 @@ class Stage:
         else:
             self.note(Returned(self.time(), action, None, known))
 
-    async def _call(self, action: Remove | Restart) -> None:
+    async def _call(self, action: Call) -> None:
         above, name = split(action.path)
         conductors = self._find(above)
         if conductors is None:
             return
         conductor = conductors[-1]
         player = conductor.players.get(name)
-        known = player is not None
+        known = player is not None and self._plays(action)
         self.note(Called(self.time(), action, known))
-        call = conductor.remove if isinstance(action, Remove) else conductor.restart
         task = asyncio.current_task()
         assert task is not None
         timer = None
@@ -579,10 +590,7 @@ class Stage:
             timer = self._loop.call_later(action.patience, task.cancel)
         error: BaseException | None = None
         try:
-            if isinstance(action, Restart) and action.by_path and self._performance is not None:
-                await self._performance.restart(action.path)
-            else:
-                await call(name)
+            await self._does(action, conductor, name)
         except BaseException as caught:
             error = caught
         if timer is not None:
@@ -594,6 +602,29 @@ class Stage:
         self.note(Returned(self.time(), action, error, known))
         if isinstance(action, Remove) and action.then is not None and known:
             self._add(Add(self.time(), action.path, action.then), action.path, action.then)
+
+    def _plays(self, action: Call) -> bool:
+        """Whether a stop by path finds the player: only those have one that play in a group that does."""
+        if not isinstance(action, Halt) or not action.by_path or self._performance is None:
+            return True
+        try:
+            self._performance.find(action.path)
+        except KeyError:
+            return False
+        return True
+
+    async def _does(self, action: Call, conductor: Conductor, name: str) -> None:
+        performance = self._performance
+        by_path = not isinstance(action, Remove) and action.by_path and performance is not None
+        match action:
+            case Remove():
+                await conductor.remove(name)
+            case Restart():
+                await (performance.restart(action.path) if by_path else conductor.restart(name))
+            case Halt():
+                await (performance.stop_player(action.path) if by_path else conductor.stop(name))
+            case Start():
+                await (performance.start(action.path) if by_path else conductor.start(name))
 
     def _look(self) -> None:
         if self._performance is None:
@@ -657,7 +688,7 @@ class Stage:
         error = task.exception()
         if record.open:
             return
-        groups = list(self._groups(self._root))
+        groups = list(self._groups(self._root, idle=False))
         cut_at_once = isinstance(error, ConductorError) and not error.failures
         cut_at_once &= any(not group.timeout for _, group, _ in groups)
         if error is not None and not cut_at_once:
@@ -665,7 +696,13 @@ class Stage:
         leaves = sorted(
             join(path, name) for path, _, inner in groups for name in inner if inner[name] is None
         )
-        if all(group.stop_when == "never" or inner for _, group, inner in groups):
+        if any(
+            group.idle.intersection(befores)
+            for _, group, _ in groups
+            for befores in group.after.values()
+        ):
+            return  # who comes after an idle one waits for it
+        if all(group.stop_when == "never" or inner or group.idle for _, group, inner in groups):
             if ended or sorted(started) != leaves or not status.ready:
                 self.fault(f"played again, {sorted(started)} started and not {leaves}: {status}")
             if any(run.asked is None and not run.was_asked for run in runs):

@@ -20,6 +20,7 @@ from .scenario import (
     Cancel,
     CancelTask,
     Group,
+    Halt,
     Leaf,
     Look,
     Node,
@@ -27,6 +28,7 @@ from .scenario import (
     Restart,
     Run,
     Scenario,
+    Start,
     Stop,
     join,
     walk,
@@ -118,7 +120,19 @@ def actions(draw: st.DrawFn, tree: Group) -> Action:
     paths += [join(path, name) for path in of_groups for name in NAMES[-1:]]
     patience = st.one_of(st.just(EVER), st.just(EVER), delays)
     match draw(
-        st.sampled_from(["look", "add", "remove", "restart", "cancel", "stop", "cancel-task"])
+        st.sampled_from(
+            [
+                "look",
+                "add",
+                "remove",
+                "restart",
+                "halt",
+                "start",
+                "cancel",
+                "stop",
+                "cancel-task",
+            ]
+        )
     ):
         case "add":
             path = join(draw(st.sampled_from(of_groups)), draw(st.sampled_from(NAMES)))
@@ -127,9 +141,9 @@ def actions(draw: st.DrawFn, tree: Group) -> Action:
         case "remove":
             then = draw(st.one_of(st.none(), nodes(DEPTH)))
             return Remove(at, draw(st.sampled_from(paths)), draw(patience), then)
-        case "restart":
-            path = draw(st.sampled_from(paths))
-            return Restart(at, path, draw(st.booleans()), draw(patience))
+        case "restart" | "halt" | "start" as what:
+            kind = {"restart": Restart, "halt": Halt, "start": Start}[what]
+            return kind(at, draw(st.sampled_from(paths)), draw(st.booleans()), draw(patience))
         case "cancel":
             return Cancel(at, draw(st.one_of(st.none(), delays)))
         case "stop":

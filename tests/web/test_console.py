@@ -91,9 +91,9 @@ async def test_lines_events_and_places() -> None:
         assert len(sent(console.lines("jobs", limit=1))["lines"]) == 1
         events = sent(console.events("jobs.worker"))["events"]
         assert [event["kind"] for event in events] == ["Started", "Ready"]
-        places = sent(console.stack("jobs.worker"))["places"]
+        places = sent(await console.stack("jobs.worker"))["places"]
         assert [(place["path"], place["what"]) for place in places] == [("jobs.worker", "player")]
-        assert len(sent(console.stack())["places"]) == 3
+        assert len(sent(await console.stack())["places"]) == 3
 
 
 @pytest.mark.parametrize("what", ["player", "lines", "events", "stack"])
@@ -101,7 +101,9 @@ async def test_a_path_that_nobody_has_is_unknown(what: str) -> None:
     """As it is in the commands."""
     async with Opened(tree()) as console:
         with pytest.raises(CommandError, match=r"no player 'jobs.wroker'. Did you mean") as caught:
-            getattr(console, what)("jobs.wroker")
+            asked = getattr(console, what)("jobs.wroker")
+            if what == "stack":
+                await asked
         assert caught.value.code == "unknown"
         # One without a line so far is known all the same.
         assert console.lines("slow", since=console.recorder.last)["lines"] == []

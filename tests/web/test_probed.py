@@ -7,21 +7,13 @@ from collections.abc import Iterator
 import httpx
 import prometheus_client
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as families
 
-from orchestra import (
-    Conductor,
-    Context,
-    Event,
-    Performance,
-    PlayerStatus,
-    Started,
-    StatusPlayer,
-    restarting,
-)
+from orchestra import Conductor, Context, Performance, StatusPlayer, restarting
 from orchestra.observers.prometheus import PrometheusObserver
-from orchestra.status import State
 from orchestra.testing import FakePlayer, fails, plays, slow_stop
-from orchestra.web.site.probed import has_been_ready, tell_so_far
+from orchestra.web.site.probed import has_been_ready
 from served import served
 
 pytestmark = pytest.mark.real_time
@@ -88,7 +80,7 @@ async def test_metrics(uds: str) -> None:
         await tree.post("/api/players/a/restart")
         await tree.post("/api/players/idle/stop")
         answer = await tree.tcp.get("/metrics", headers={"authorization": ""})
-        assert answer.headers["content-type"] == prometheus_client.CONTENT_TYPE_LATEST
+        assert answer.headers["content-type"].startswith("text/plain; version=")
         lines = answer.text.splitlines()
         assert 'orchestra_player_up{path="a"} 1.0' in lines
         assert 'orchestra_player_ready{path="status"} 1.0' in lines
@@ -98,6 +90,20 @@ async def test_metrics(uds: str) -> None:
         await tree.post("/api/players/a/restart")
         lines = (await tree.unix.get("/metrics")).text.splitlines()
         assert 'orchestra_player_restarts_total{path="a"} 2.0' in lines
+
+
+async def test_metrics_in_the_form_that_is_asked_for(uds: str) -> None:
+    """As OpenMetrics for who accepts that, with all families once, and one end."""
+    async with served(uds, {"a": FakePlayer()}) as tree:
+        accept = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.3"
+        answer = await tree.tcp.get("/metrics", headers={"accept": accept})
+        assert answer.headers["content-type"].startswith("application/openmetrics-text;")
+        assert answer.text.count("# EOF") == 1
+        found = {family.name: family for family in openmetrics(answer.text)}
+        labels = [sample.labels for sample in found["orchestra_player_up"].samples]
+        assert {"path": "a"} in labels
+        plain = await tree.unix.get("/metrics")
+        assert sorted(set(found) - {one.name for one in families(plain.text)}) == []
 
 
 @pytest.fixture
@@ -124,14 +130,6 @@ async def test_metrics_without_the_library(uds: str, monkeypatch: pytest.MonkeyP
         answer = await tree.unix.get("/metrics")
         assert (answer.status_code, answer.json()["error"]["code"]) == (501, "missing")
         assert "orchestra-players[prometheus]" in answer.json()["error"]["message"]
-
-
-async def test_what_came_before_is_told_as_far_as_it_is_known() -> None:
-    """A run that is not ready counts as one that goes on, with the restarts before it."""
-    events: list[Event] = []
-    starting = PlayerStatus("a", "a", "thread", State.STARTING, False, 5.0, uptime=1.0, restarts=1)
-    tell_so_far(events.append, starting)
-    assert events == [Started("a", 5.0, 0), Started("a", 5.0, 1)]
 
 
 async def test_a_tree_over_a_bare_context() -> None:

@@ -29,6 +29,7 @@ KEYS = {
     "kind",
     "state",
     "ready",
+    "done",
     "since",
     "uptime",
     "restarts",
@@ -134,7 +135,7 @@ async def test_a_waiting_player_names_those_that_it_waits_for() -> None:
         found.append(rows.reasons(ctx.performance))
 
     async with playing(Conductor({"jobs": jobs, "look": look})) as performance:
-        assert found == [{"jobs.api": {"waits_for": ["jobs.db"], "copies": None}}]
+        assert found == [{"jobs.api": {**rows.NOTHING, "waits_for": ["jobs.db"]}}]
         assert rows.reasons(performance) == {}
 
 
@@ -143,8 +144,8 @@ async def test_a_group_of_copies_says_how_many() -> None:
     tree = Conductor({"resize": replicate(FakePlayer(), 3), "none": replicate(FakePlayer(), 0)})
     async with playing(tree) as performance:
         assert rows.reasons(performance) == {
-            "resize": {"waits_for": [], "copies": 3},
-            "none": {"waits_for": [], "copies": 0},
+            "resize": {**rows.NOTHING, "copies": 3},
+            "none": {**rows.NOTHING, "copies": 0},
         }
 
 

@@ -307,6 +307,62 @@ async def test_restarted_alone_it_waits_for_nobody(uds: str) -> None:
         assert (await tree.get("/api/players/status"))["player"]["restarts"] == 1
 
 
+async def test_restarted_it_is_where_it_was(uds: str) -> None:
+    """Where any port would do, the first is kept for the page that is open; if it can be had."""
+    async with served(uds, {"a": FakePlayer()}) as tree:
+        await tree.performance.restart("status")
+        assert str(tree.status.url).startswith(f"{tree.base}/")
+        await tree.performance.stop_player("status")
+        other = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", tree.port)
+        await tree.performance.start("status")
+        assert not str(tree.status.url).startswith(f"{tree.base}/")
+        other.close()
+        await other.wait_closed()
+
+
+async def test_a_port_that_is_taken_is_its_failure(uds: str) -> None:
+    """Asked for by its number, it is that one or none, and the error says which."""
+    async with served(uds) as tree:
+        status = StatusPlayer(port=tree.port, uds=False)
+        with pytest.raises(ConductorError, match=rf"127\.0\.0\.1:{tree.port}") as caught:
+            async with playing(Conductor({"status": status})):
+                pass
+        assert isinstance(caught.value.failures["status"], OSError)
+
+
+async def test_two_of_them_in_one_tree(uds: str) -> None:
+    """Each shows all; they are steered by one another, and end together."""
+    async with served(uds, {"second": StatusPlayer(uds=f"{uds}2", name="second")}) as tree:
+        async with unix_client(f"{uds}2") as client:
+            rows = (await client.get("/api/players")).json()["players"]
+            assert [row["path"] for row in rows] == ["", "status", "second"]
+            answer = await client.post("/api/players/status/restart", json={})
+            assert answer.json()["finished"]
+        await tree.post("/api/players/second/stop")
+        assert not os.path.exists(f"{uds}2")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_two_of_them_do_not_wait_for_each_other(uds: str, nested: bool) -> None:
+    """They end when all but them have, by themselves or because they were asked to."""
+    second: Any = StatusPlayer(uds=f"{uds}2", name="second")
+    if nested:
+        second = Conductor({"second": second, "done": FakePlayer(ends())})
+    players = {"status": StatusPlayer(uds=uds), "more": second}
+    job = Conductor({**players, "job": FakePlayer(ends(0.05))})
+    await asyncio.wait_for(job.play(Context()), 20)
+    began = asyncio.get_running_loop().time()
+    async with playing(Conductor({**players, "job": FakePlayer()}, timeout=3600)):
+        pass
+    assert asyncio.get_running_loop().time() - began < 1800
+    stays = Conductor({"inner": second}, stop_when="never")
+    async with playing(
+        Conductor({"status": players["status"], "stays": stays, "job": FakePlayer(ends())})
+    ) as performance:
+        await asyncio.sleep(0.1)
+        assert performance.status().find("status").state == "ready"
+
+
 async def test_a_request_in_flight_is_no_failure(
     uds: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -30,15 +30,19 @@ def chosen(patterns: Iterable[str], paths: Sequence[str]) -> list[str]:
         else:
             found = []
         if not found:
-            from ..errors import nearest
-
-            raise Unknown(f"no player {pattern!r}. {nearest(pattern, paths)}")
+            raise _nobody(pattern, paths)
         meant.update(found)
     return [
         path
         for path in paths
         if path in meant and not any(is_within(path, one) for one in meant if one != path)
     ]
+
+
+def _nobody(pattern: str, paths: Sequence[str]) -> Unknown:
+    from ..errors import nearest
+
+    return Unknown(f"no player {pattern!r}. {nearest(pattern, [path for path in paths if path])}")
 
 
 def is_within(path: str, above: str) -> bool:

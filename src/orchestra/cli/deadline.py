@@ -20,10 +20,18 @@ class Deadline:
         self._seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
+    def left(self) -> float | None:
+        """Seconds that are left; None if there is no end."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def late(self, failure: str) -> NotReady:
+        """What to raise with this text when the time is over."""
+        return NotReady(f"after {self._seconds:g} s, {failure}")
+
     def pause(self, failure: str) -> None:
         """Sleep a little; when the time is over, raises `NotReady` with this text."""
-        if self._end is not None and time.monotonic() >= self._end:
-            raise NotReady(f"after {self._seconds:g} s, {failure}")
+        if self.left() == 0:
+            raise self.late(failure)
         time.sleep(PAUSE)
 
 

@@ -81,7 +81,7 @@ def lines_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _cells(row: Mapping[str, Any], *, busy: bool) -> list[str]:
-    state = words.state(row["state"])
+    state = words.state("done" if row.get("done") else row["state"])
     if row["next_restart_in"] is not None:
         state += f", {duration(row['next_restart_in'])}"
     up = "-" if row["uptime"] is None else duration(row["uptime"])

@@ -22,6 +22,7 @@ _LOOKS: Final = {
     "waiting": Look("…", "blue"),
     "starting": Look("…", "blue"),
     "ready": Look("✓", "green"),
+    "done": Look("✓", "green"),
     "degraded": Look("!", "yellow"),
     "backing off": Look("↻", "yellow"),
     "stopping": Look("■", "yellow"),

@@ -11,6 +11,7 @@ from math import inf
 from typing import Final
 
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started, Stopping
+from ..status import PlayerStatus
 
 try:
     from prometheus_client import REGISTRY, CollectorRegistry, Metric
@@ -65,10 +66,23 @@ class PrometheusObserver(Collector):
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
-        player = self._players.get(event.path)
+        self._player(event.path).take(event)
+
+    def catch_up(self, status: PlayerStatus) -> None:
+        """Take note of what this tree has come to so far, for an observer that has come late.
+
+        Its restarts are counted, and its failures before are not known. Players that have never
+        played, or play no more, are left out.
+        """
+        for one in status.walk():
+            if one.uptime is not None:
+                self._player(one.path).catch_up(one)
+
+    def _player(self, path: str) -> _Player:
+        player = self._players.get(path)
         if player is None:
-            player = self._players[event.path] = _Player()
-        player.take(event)
+            player = self._players[path] = _Player()
+        return player
 
     def describe(self) -> Iterator[Metric]:
         """All metrics without a player: the registry wants to know their names."""
@@ -121,6 +135,15 @@ class _Player:
                 self.stop_timeouts += 1
             case _:
                 self._end(event)
+
+    def catch_up(self, status: PlayerStatus) -> None:
+        self.last_change = status.since
+        self.up = True
+        self.restarts += status.restarts
+        if status.ready:
+            self.ready = True
+            if "leader" in status.details:
+                self.leads = bool(status.details["leader"])
 
     def _end(self, event: Event) -> None:
         self.up = self.ready = False

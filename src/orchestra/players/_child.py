@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import pickle
 import signal
@@ -25,6 +26,7 @@ from ..log import Logger, in_words, log_event, player_path
 from ..restart import note_of
 from ._carried import carried
 from ._records import Levels, Lines, Records, sendable
+from ._requests import answer_of, answer_to
 from ._subtree import sendable_status, what_counts
 from ._tie import end_group
 from ._wire import Line
@@ -124,7 +126,14 @@ class Child:
         if kind == "stop":
             reason, within = args
             self._stop.cancel(reason, within=within)
-        elif self._root is not None:  # it wants to know where everybody is
+        elif self._root is None:
+            pass  # nobody plays yet
+        elif kind == "ask" and inspect.iscoroutinefunction(args[1]):
+            self._root.loop.call_soon_threadsafe(self._root.answer, *args)
+        elif kind == "ask":  # also while the loop is blocked
+            number, act, *given = args
+            self._line.send("answer", number, *answer_to(act, self._root.performance, *given))
+        else:  # it wants to know where everybody is
             self._line.offer("places", dict(leaves(self._root.life)))
 
 
@@ -161,6 +170,7 @@ class ChildRoot(Root):
         self._report: asyncio.Handle = self.loop.call_later(TELL_EVERY, self.tell)
         self._told_at = float("-inf")
         self._soon = False
+        self._answering: set[asyncio.Task[None]] = set()
         self.performance.subscribe(self._on_event)
         self.refresh()
 
@@ -213,6 +223,18 @@ class ChildRoot(Root):
         self._report.cancel()
         taken = self._told_at - began
         self._report = self.loop.call_later(max(TELL_EVERY, taken / SHARE), self.tell)
+
+    def answer(self, number: int, act: Callable[..., Any], *args: object) -> None:
+        """Tell the parent what this comes to here, when it is known."""
+
+        async def answering() -> None:
+            found = await answer_of(act, self.performance, *args)
+            self.tell()  # how it looks by then
+            self._line.send("answer", number, *found)
+
+        task = asyncio.create_task(answering())
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     def on_terminate(self) -> None:
         """A SIGTERM: it asks to stop; one that has been asked already is cut off."""

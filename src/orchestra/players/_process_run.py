@@ -20,6 +20,7 @@ from ._carried import Carried, in_process, portable, restored
 from ._child import Order
 from ._launch import ChildProcess, Luggage, StartMethod, launch, socket_pair
 from ._records import handle, levels
+from ._requests import Requests
 from ._subtree import RemoteTree
 from ._wire import Wire
 
@@ -45,7 +46,8 @@ class ProcessRun:
     def __init__(self, ctx: Context, watchdog: float | None) -> None:
         self._ctx, self._watchdog = ctx, watchdog
         self._loop = asyncio.get_running_loop()
-        self._tree = RemoteTree()
+        self._requests = Requests(lambda *message: self._wire.send(*message))
+        self._tree = RemoteTree(self._requests)
         self._ended = asyncio.Event()
         self._logger = _Loggers(ctx)
         self._begun = self._asked = self._late = False
@@ -159,6 +161,9 @@ class ProcessRun:
     def _on_places(self, places: dict[str, str]) -> None:
         self._tree.tell_places(places)
 
+    def _on_answer(self, number: int, value: object, failure: Carried | None) -> None:
+        self._requests.answer(number, value, failure)
+
     def _on_heartbeat(self) -> None:
         self._ctx.heartbeat()
 
@@ -201,6 +206,7 @@ class ProcessRun:
     def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._requests.close()
         self._process.close()
         self._wire.close()
 

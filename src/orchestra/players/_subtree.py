@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..status import Players, PlayerStatus, State
 from ._carried import place, portable_details
+from ._requests import Requests
 
 _OVER = (State.WAITING, State.STOPPED, State.FAILED, State.SKIPPED)
 
@@ -16,8 +18,9 @@ _OVER = (State.WAITING, State.STOPPED, State.FAILED, State.SKIPPED)
 class RemoteTree:
     """The last that a process has told of its players, in its parent; read from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: Requests) -> None:
         self.pid: int | None = None
+        self._requests = requests
         self._told: tuple[float, PlayerStatus] | None = None
         self._places: Mapping[str, str] = {}
         self._places_are_new = False  # newer than the status
@@ -51,6 +54,10 @@ class RemoteTree:
             return {}
         paths = self._places if self._places_are_new else _alive(self._told[1])
         return {path: place(self.pid, self._places.get(path, "")) for path in paths}
+
+    async def ask(self, act: Callable[..., Any], *args: object) -> Any:
+        """What a function comes to there, with the performance there and these arguments."""
+        return await self._requests.ask(act, *args)
 
     def where(self) -> str:
         """Where the player itself is."""

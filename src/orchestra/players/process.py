@@ -20,7 +20,10 @@ class ProcessPlayer:
     """Plays a player or a function, also a whole conductor, in a new Python process.
 
     What plays there is pickled, so it has to be importable: functions and classes at the top level of
-    a module. There it gets a context of its own, which is done when the one here is; its players, events
+    a module. The new process imports the program's file as well, so what starts the program has to be
+    under `if __name__ == "__main__":` in there.
+
+    What plays there gets a context of its own, which is done when the one here is; its players, events
     and log records show here, under the path that this has. What it raises is raised here, with its
     traceback as a note; a `RemoteError` stands in for what can't be pickled.
 

@@ -85,8 +85,7 @@ class After(Timing):
 def after(delay: float) -> Probe:
     """Passes when the program has run for so many seconds: for one that gives no other sign.
 
-    With `math.inf` it never does. That is for a program that has one thing to do, such as a migration:
-    what comes after it starts when it has ended well, since an end counts as ready.
+    With `math.inf` it never does: then the player is ready when it has ended well, and not before.
 
     Raises `ValueError` for what is no number of seconds from 0 on.
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from .._life import Life
+from .._snapshot import below
 from ..context import Context
 from ..events import Abandoned, Event, Failed, Skipped, Stopped
 from ..performance import Performance
@@ -91,7 +92,23 @@ class Company:
             waiting = () if with_waiting else _waiting_for(life)
             for other in life.keeper.lives.values():
                 if other is not life and other.name not in waiting:
-                    yield other
+                    yield from _without_company(other)
+
+
+def _without_company(life: Life) -> Iterator[Life]:
+    """A player; where one is that only waits for others as well, those beside that one."""
+    groups: list[Any] = life.groups or []
+    stays = any(_goes_on(group) and not group.stopping for group in groups)
+    if stays or not _has_company(life):
+        yield life
+        return
+    for one in below(life):
+        yield from _without_company(one)
+
+
+def _has_company(life: Life) -> bool:
+    """Whether it is one that only waits for others, or such a one plays in it."""
+    return not life.over and (life.terms.lingers or any(map(_has_company, below(life))))
 
 
 def _upwards(life: Life | None) -> Iterator[Any]:

@@ -8,7 +8,8 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -111,6 +112,7 @@ class StatusPlayer:
         # One for all its starts: a page that is open finds it again after a restart.
         self._token = secrets.token_urlsafe(32)  # 256 bits
         self._url: str | None = None
+        self._port: int | None = None  # that it was given, where any would do
 
     def __repr__(self) -> str:
         places = [] if self._tcp is None else [str(self._tcp)]
@@ -184,7 +186,7 @@ class StatusPlayer:
 
     async def _listen(self, service: Service) -> None:
         if self._tcp is not None:
-            await service.listen(self._tcp)
+            await self._listen_on_tcp(service, self._tcp)
         if self._uds is False:
             return
         try:
@@ -198,6 +200,15 @@ class StatusPlayer:
                 raise
             # Nobody has asked for it by name, as in a container that can't write anywhere.
             log.warning("the command line can't see this program: %s", error)
+
+    async def _listen_on_tcp(self, service: Service, place: Place) -> None:
+        if self._port is not None:
+            # After a restart a page that is open looks for it where it was.
+            with suppress(OSError):
+                await service.listen(replace(place, port=self._port))
+                return
+        await service.listen(place)
+        self._port = service.port
 
 
 def _left(ctx: Context) -> float:

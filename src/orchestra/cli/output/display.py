@@ -9,14 +9,13 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final, Protocol
 
 from ...events import Event
 from ...log import want_path
 from .line import Line
 from .style import Style
-from .telling import is_output, line_of_event, line_of_record, tells_an_event
+from .telling import is_output, line_of_event, line_of_output, line_of_record, tells_an_event
 
 
 class Stream(Protocol):
@@ -79,18 +78,22 @@ class Display(logging.Handler):
             return line
         known, self._traces[line.path] = self._traces.get(line.path), line.more
         if line.sign == "failed":
-            return replace(line, more=())
-        return (
-            replace(line, more=("(the same traceback as before)",)) if known == line.more else line
-        )
+            return line._replace(more=())
+        if known == line.more:
+            return line._replace(more=("(the same traceback as before)",))
+        return line
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the line of a record, unless it says what an event has said."""
         try:
-            if is_output(record) or (record.levelno >= self._level and not tells_an_event(record)):
+            if is_output(record):
+                line = line_of_output(record)
+            elif record.levelno >= self._level and not tells_an_event(record):
                 line = line_of_record(record)
-                self.last_lines[line.path].append(line.text)
-                self.print(line)
+            else:
+                return
+            self.last_lines[line.path].append(line.text)
+            self.print(line)
         except Exception:
             self.handleError(record)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
 
 Sign = Literal[
     "output", "started", "again", "ready", "failed", "stopping", "stopped", "warning", "note"
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+_NO_VALUES: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Line(NamedTuple):
     """What is said about a player, and when: `more` are further lines of text, as of a traceback.
 
     `values` are what it says as JSON, beside `time` and `path`.
@@ -23,4 +25,4 @@ class Line:
     sign: Sign
     text: str
     more: tuple[str, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = _NO_VALUES

@@ -119,12 +119,17 @@ def tells_an_event(record: logging.LogRecord) -> bool:
     )
 
 
+def line_of_output(record: logging.LogRecord) -> Line:
+    """The line for a record of a command's output, of which there may be very many."""
+    values = vars(record)
+    text: str = values["msg"]
+    more = {"stream": values["stream"], "message": text}
+    return Line(values["created"], values["path"], "output", text, (), more)
+
+
 def line_of_record(record: logging.LogRecord) -> Line:
-    """The line for a record: of a command's output, or of a log."""
+    """The line for a record of a log."""
     message, path = record.getMessage(), path_of(record)
-    if is_output(record):
-        values = {"stream": getattr(record, "stream", ""), "message": message}
-        return Line(record.created, path, "output", message, (), values)
     first, *more = message.split("\n")
     values = {"level": record.levelname, "logger": record.name, "message": message}
     if record.exc_info and record.exc_info[1] is not None:

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...errors import nearest
 from ..console.control import CommandError, Done
 from ..console.program import Program
 from ..console.settings import settings_of
@@ -96,7 +95,7 @@ class Api:
 
     async def stack(self, request: Request) -> Response:
         """Where everything is right now."""
-        return answer(self._console.stack(**query_of(request, {"path": asked.text})))
+        return answer(await self._console.stack(**query_of(request, {"path": asked.text})))
 
     async def settings(self, request: Request) -> Response:
         """What a player was made with."""
@@ -104,7 +103,7 @@ class Api:
         try:
             settings, variables = settings_of(self._program.performance, path)
         except KeyError:
-            raise self._unknown(path) from None
+            raise self._console.unknown(path) from None
         return answer({"settings": settings, "variables": variables})
 
     async def stream(self, request: Request) -> Response:
@@ -127,10 +126,6 @@ class Api:
 
     def _on_stream_end(self) -> None:
         self._streams -= 1
-
-    def _unknown(self, path: str) -> CommandError:
-        paths = [player.path for player in self._program.performance.status().walk()]
-        return CommandError("unknown", f"no player {path!r}. {nearest(path, paths)}")
 
     # What can be done
 

@@ -58,6 +58,7 @@ _PLAYER: Final = _object(
         "kind": {"type": "string", "description": "Such as `group`, `coroutine`, `command`"},
         "state": {"type": "string", "enum": [str(state) for state in State]},
         "ready": FLAG,
+        "done": {**FLAG, "description": "Whether it has ended by itself, and well"},
         "since": {**TIME, "description": "When its state began, in seconds since 1970"},
         "uptime": _or_null("number", "Seconds that this run has taken so far"),
         "restarts": WHOLE,

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...errors import nearest
+from ...errors import OrchestraError, nearest
 from ...performance import Performance
 from ...status import PlayerStatus
 from ..record.entries import LogLine
 from ..record.recorder import Recorder, Runs, Slice
 from . import rows
 from .control import CommandError, Control
-from .places import places
+from .places import all_places
 
 
 class Console:
@@ -70,6 +70,10 @@ class Console:
             raise RuntimeError("this console is not open")
         return self._tree
 
+    def unknown(self, path: str) -> CommandError:
+        """The error about a path that nobody has."""
+        return _unknown(self._status(), path)
+
     def _status(self) -> PlayerStatus:
         return self._opened[0].status()
 
@@ -124,12 +128,16 @@ class Console:
         self._check_known(path, found)
         return self._answer(events=[rows.printable(event.to_dict()) for event in found])
 
-    def stack(self, path: str = "") -> dict[str, Any]:
+    async def stack(self, path: str = "") -> dict[str, Any]:
         """The `places` where a player is right now, and all below it, with their tasks and threads."""
         try:
-            found = places(self._opened[0], path)
+            found = await all_places(self._opened[0], path)
         except KeyError:
             raise _unknown(self._status(), path) from None
+        except TimeoutError:
+            raise CommandError("late", f"the process of {path!r} does not answer") from None
+        except OrchestraError as error:
+            raise CommandError("refused", str(error)) from None
         return self._answer(places=[rows.printable(place.to_dict()) for place in found])
 
     async def follow(

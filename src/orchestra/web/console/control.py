@@ -99,7 +99,8 @@ class Control:
         timeout: float | None,
     ) -> Done:
         try:
-            self._performance.find(path)
+            if self._performance.elsewhere(path) is None:
+                self._performance.find(path)
         except KeyError as error:
             raise CommandError("unknown", str(error.args[0])) from None
         # In a task of its own, since whoever asked may go away before it is over.

@@ -8,15 +8,20 @@ import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import thread as pool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import FrameType
 from typing import Any, Final, Literal
 
 from ... import _stack
 from ..._life import Life
+from ..._seat import Subtree
 from ..._snapshot import below
+from ...errors import OrchestraError
 from ...log import player_path
 from ...performance import Performance
+
+PATIENCE: Final = 1.0
+"""Seconds that the loop of another process has to answer in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +46,59 @@ def places(performance: Performance, path: str = "") -> list[Place]:
 
     A task or a thread is a player's if it was started in its context, as by `create_task` and
     `to_thread`, and the players had their paths by then: see `PathFilter`. Raises `KeyError` for a path
-    that nobody has, with the nearest. In the tree's loop.
+    that nobody has, with the nearest. From any thread.
     """
     lives = [one for top in _tops(performance, path) for one in _all(top) if not one.over]
     paths = {one.path for one in lives}
     found = [Place(one.path, "player", one.name, one.where()) for one in lives]
-    found += _tasks(paths, {one.task for one in lives})
+    found += _tasks(paths, lives)
     found += _threads(paths)
     order = {path: number for number, path in enumerate(one.path for one in lives)}
     return sorted(found, key=lambda place: order[place.path])
+
+
+async def all_places(performance: Performance, path: str = "") -> list[Place]:
+    """The same, with what plays in other processes.
+
+    Raises `TimeoutError` if the process that has this path does not answer. In the tree's loop.
+    """
+    subtree = performance.elsewhere(path)
+    if subtree is not None:
+        return await _asked(subtree, path)
+    found = places(performance, path)
+    for top in [life for one in _tops(performance, path) for life in _all(one)]:
+        if top.subtree is not None and not top.over:
+            found = _joined(found, top.path, await _asked_or_none(top.subtree, top.path))
+    return found
+
+
+async def _asked_or_none(subtree: Subtree, path: str) -> list[Place]:
+    try:
+        return await _asked(subtree, path)
+    except (TimeoutError, KeyError, OrchestraError):
+        return []
+
+
+async def _asked(subtree: Subtree, path: str) -> list[Place]:
+    found: list[Place]
+    try:
+        async with asyncio.timeout(PATIENCE):
+            found = await subtree.ask(all_places, path)
+    except TimeoutError:
+        # Its loop is blocked. A thread beside it knows all but what is in processes of its own.
+        async with asyncio.timeout(PATIENCE):
+            found = await subtree.ask(places, path)
+    return found
+
+
+def _joined(found: list[Place], path: str, inner: list[Place]) -> list[Place]:
+    """These places, and those in the process of the player at this path, after its own."""
+    own = next(number for number, place in enumerate(found) if place.path == path)
+    if inner:
+        # Both are places of the same player, which is in a process, and somewhere in there.
+        inner = [replace(inner[0], where=f"{found[own].where}\n{inner[0].where}"), *inner[1:]]
+        found = [*found[:own], *inner, *found[own + 1 :]]
+    return found
 
 
 def _tops(performance: Performance, path: str) -> list[Life]:
@@ -65,8 +114,9 @@ def _all(life: Life) -> Iterator[Life]:
         yield from _all(one)
 
 
-def _tasks(paths: set[str], known: set[Any]) -> Iterator[Place]:
-    for task in asyncio.all_tasks() - known:
+def _tasks(paths: set[str], lives: list[Life]) -> Iterator[Place]:
+    known = {one.task for one in lives}
+    for task in asyncio.all_tasks(lives[0].keeper.loop) - known if lives else ():
         path = _path_in(_context_of(task))
         if path in paths:
             yield Place(path, "task", task.get_name(), _stack.of_task(task))

@@ -24,7 +24,7 @@ _PLAYING: Final = (State.READY, State.DEGRADED)
 def rows(status: PlayerStatus) -> list[dict[str, Any]]:
     """The players of a tree, parents first, each with the path of its `parent`; that of the root is None.
 
-    Each row has `path`, `parent`, `name`, `kind`, `state`, `ready`, `since`, `uptime`, `restarts`,
+    Each row has `path`, `parent`, `name`, `kind`, `state`, `ready`, `done`, `since`, `uptime`, `restarts`,
     `next_restart_in`, `error` and `details`; times are in seconds, `since` counts from 1970.
 
     >>> from orchestra import Conductor
@@ -58,6 +58,7 @@ def _row(player: PlayerStatus, parent: str | None) -> dict[str, Any]:
         "kind": printable(player.kind),
         "state": player.state.value,
         "ready": player.ready,
+        "done": player.done,
         "since": player.since,
         "uptime": player.uptime,
         "restarts": player.restarts,

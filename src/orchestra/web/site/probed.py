@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...events import Ready, Started
 from ...performance import Performance
-from ...status import PlayerStatus, State
+from ...status import PlayerStatus
 from ..api.answers import Refusal, answer
 from ..console import rows
 from ..console.program import Program
@@ -40,7 +41,9 @@ class Probed:
         """The metrics of the players, and those of the program, in the form of Prometheus."""
         if self._metrics is None:
             self._metrics = Metrics(self._program.performance)
-        text, kind = self._metrics.text()
+        # Beside the loop: with thousands of players it takes half a second.
+        accepted = request.headers.get("accept", "")
+        text, kind = await asyncio.to_thread(self._metrics.text, accepted)
         return Response(text, headers={"content-type": kind})
 
     def close(self) -> None:
@@ -74,27 +77,23 @@ class Metrics:
             ) from None
         from ...observers.prometheus import PrometheusObserver
 
-        self._library = prometheus_client
+        self._shared = prometheus_client.REGISTRY
         self._own = prometheus_client.CollectorRegistry()
         observer = PrometheusObserver(self._own)
-        for player in performance.status().walk():
-            tell_so_far(observer, player)
+        observer.catch_up(performance.status())
         self.close = performance.subscribe(observer)
 
-    def text(self) -> tuple[bytes, str]:
-        """All metrics, and what kind of text that is."""
-        library = self._library
-        theirs = library.generate_latest(library.REGISTRY)
+    def collect(self) -> Iterator[Any]:
+        """All metrics, as a registry gives them."""
+        theirs = list(self._shared.collect())
+        yield from theirs
         # The program may have an observer of its own, over the registry that all share.
-        own = b"" if b"orchestra_player_up" in theirs else library.generate_latest(self._own)
-        return theirs + own, library.CONTENT_TYPE_LATEST
+        if all(family.name != "orchestra_player_up" for family in theirs):
+            yield from self._own.collect()
 
+    def text(self, accepted: str) -> tuple[bytes, str]:
+        """All metrics in a form that is accepted, and what kind of text that is."""
+        from prometheus_client.exposition import choose_encoder
 
-def tell_so_far(observer: Any, player: PlayerStatus) -> None:
-    """What an observer would have heard of a player, as far as it can be told now."""
-    if player.uptime is None:
-        return
-    for number in range(player.restarts + 1):
-        observer(Started(player.path, player.since, number))
-    if player.state in (State.READY, State.DEGRADED):
-        observer(Ready(player.path, player.since, dict(player.details), True))
+        encode, kind = choose_encoder(accepted)
+        return encode(self), kind

@@ -48,6 +48,11 @@ class Service:
         found = [one for one in self.addresses if not one.startswith("unix:")]
         return _from_here(found[0]) if found else None
 
+    @property
+    def port(self) -> int | None:
+        """The port of the first address that is one of TCP."""
+        return None if self.tcp is None else int(self.tcp.rpartition(":")[2])
+
     async def open(self) -> None:
         """Serve."""
         app = site_of(self._program, self._pulse, self._probed, self._rules)
