@@ -283,13 +283,44 @@ def test_neither_and_both() -> None:
         schedule(60, "* * * * *", None)
 
 
-@pytest.mark.parametrize("cron", ["", "x", "* * *", "0 25 * * *", "@daily", "0 0 30 2 *", 5, b"x"])
+@pytest.mark.parametrize("cron", ["", "x", "* * *", "0 25 * * *", "@dayly", "0 0 30 2 *", 5, b"x"])
 def test_an_expression_that_is_none(cron: Any) -> None:
     """It is refused at once, with what was given and what is accepted."""
     with pytest.raises(ValueError, match="is no cron expression") as raised:
         schedule(None, cron, None)
     assert repr(cron) in str(raised.value)
     assert "'*/5 * * * *'" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("cron", "why"),
+    [
+        ("60 * * * *", "(Bad minute)"),
+        ("0 0 * JANN *", "(Bad month)"),
+        ("@dayly", "(Did you mean '@daily'?)"),
+        ("@reboot", "(There are: @annually, @daily, "),
+        (5, "(it has to be a string)"),
+    ],
+)
+def test_what_is_wrong_with_an_expression(cron: Any, why: str) -> None:
+    """The field is named, and the nearest of the names that cron has."""
+    with pytest.raises(ValueError, match="is no cron expression") as raised:
+        schedule(None, cron, None)
+    assert why in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("@hourly", "0 * * * *"), ("@daily", "0 0 * * *"), ("@weekly", "0 0 * * sun")],
+)
+def test_the_names_that_cron_has(name: str, fields: str) -> None:
+    """They are short for the expressions that everybody means by them."""
+    named, spelled = (schedule(None, cron, None) for cron in (name, fields))
+    assert isinstance(named, Cron)
+    assert isinstance(spelled, Cron)
+    for moment in (0.0, 951_782_400.0):
+        assert next(named.after(moment)) == next(spelled.after(moment))
+    assert str(named) == f"cron '{name}'"
 
 
 def test_a_day_that_never_comes() -> None:

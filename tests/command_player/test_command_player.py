@@ -110,6 +110,24 @@ async def test_a_command_that_is_not_there() -> None:
     assert "command not found in PATH=/nowhere:/bin: 'no-such-command'" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("slow-sever --port 0", "did you mean 'slow-server'?"),
+        (["./slow-serve"], "did you mean 'slow-server'?"),
+        (["slow-server --port 0"], "in a list, each argument is a string of its own"),
+        ("PORT=0 slow-server", "variables are given as env="),
+    ],
+)
+async def test_what_was_meant_is_guessed(command: Any, hint: str, tmp_path: Path) -> None:
+    """The program that is nearest is named, or what is wrong with the command as it was written."""
+    (tmp_path / "slow-server").touch(0o755)
+    (tmp_path / "slow-saver").touch(0o644)
+    error = await error_of(command, env={"PATH": f"/nowhere:{tmp_path}"}, cwd=tmp_path)
+    assert isinstance(error, FileNotFoundError)
+    assert f"command not found ({hint})" in str(error)
+
+
 async def test_a_command_that_is_not_executable(tmp_path: Path) -> None:
     """It is an error at once, of the class that fits."""
     file = tmp_path / "file"
@@ -350,6 +368,9 @@ async def test_it_comes_back_by_its_backoff() -> None:
     [
         ("", "the command is empty: ''"),
         ([], "the command is empty"),
+        ([""], "the command is empty"),
+        ("ps aux | wc -l", r"has '\|' for a shell, and there is none: say \['sh', '-c', '...'\]"),
+        ("make 'it' && make 'that'", "has '&&' for a shell"),
         ("a 'b", "can't be split: No closing quotation"),
         (b"a", "a command is a string or a list of strings, not b'a'"),
         (5, "a command is a string or a list of strings, not 5"),
@@ -394,6 +415,7 @@ class NotAProbe: ...
         ({"ready": "tcp"}, "ready must be a probe, such as .*, not 'tcp'"),
         ({"alive": NotAProbe}, "alive must be a probe"),
         ({"every": -1}, "every must be a number of seconds"),
+        ({"every": 0}, "every=0 leaves no time"),
         ({"failures": 0}, "failures must be 1 or more, not 0"),
         ({"failures": "3"}, "failures must be a number, not '3'"),
         ({"backoff": [-1]}, "-1"),

@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Any
 
 import pytest
-from command_kit import Playing, beside, needs_linux, parent_of, run, running, sh, tag, until
+from command_kit import Playing, beside, needs_linux, parent_of, read, run, running, sh, tag, until
 
 from orchestra import (
     CommandFailedError,
@@ -34,6 +34,29 @@ def launcher() -> int:
     """The one that this program has."""
     (found,) = [pid for pid in beside() if parent_of(pid) == os.getpid()]
     return found
+
+
+def children_of(pid: int) -> set[int]:
+    return {int(child) for child in read(f"/proc/{pid}/task/{pid}/children").split()}
+
+
+@needs_linux
+@pytest.mark.parametrize("name", beside_module.IGNORED)
+async def test_no_signal_hits_it_before_it_ignores_them(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What all processes of a program are sent passes it by, and its commands hold back nothing."""
+    begin = launcher_module.Launcher._begin
+
+    def begin_and_be_hit(self: launcher_module.Launcher) -> None:
+        begin(self)
+        assert self._process is not None
+        self._process.send_signal(getattr(signal, name))
+
+    monkeypatch.setattr(launcher_module.Launcher, "_begin", begin_and_be_hit)
+    lines = await run(["grep", "SigBlk", "/proc/self/status"])
+    assert lines.printed == [("stdout", "SigBlk:\t0000000000000000")]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 # How long it lives
@@ -87,15 +110,14 @@ async def test_it_is_held_by_a_group_that_may_come_back() -> None:
 async def test_many_restarts_leave_nothing() -> None:
     """After 1,000 restarts there is no zombie, and no descriptor more than before."""
     before = set(os.listdir("/proc/self/fd"))
+    children_before = children_of(os.getpid())
     times = 1000 if launcher_module.PROGRAM[0] == "-I" else 50  # to measure each takes its time
     player = restarting(CommandPlayer("true"), repeat(0), on="always")
     conductor = Conductor({"a": player})
     async with playing(conductor):
         await until(lambda: conductor.status().players["a"].restarts >= times, timeout=55)
-        with open(f"/proc/{os.getpid()}/task/{os.getpid()}/children") as file:
-            assert len(file.read().split()) == 1
-        with open(f"/proc/{launcher()}/task/{launcher()}/children") as file:
-            assert len(file.read().split()) < 20  # those that are about to end
+        assert children_of(os.getpid()) - children_before == {launcher()}
+        assert len(children_of(launcher())) < 20  # those that are about to end
         assert len(set(os.listdir("/proc/self/fd")) - before) <= 8
     assert set(os.listdir("/proc/self/fd")) == before
 

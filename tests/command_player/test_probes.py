@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -200,8 +201,9 @@ def test_what_output_does_not_take() -> None:
     assert output("a").address is None
     with pytest.raises(ValueError, match="is no regular expression: "):
         output("(")
-    with pytest.raises(TypeError, match="must be for strings"):
-        output(b"a")  # type: ignore[arg-type]
+    for wrong in (3, b"a", re.compile(b"a")):
+        with pytest.raises(TypeError, match="the regular expression must be"):
+            output(wrong)  # type: ignore[arg-type]
 
 
 # after

@@ -232,6 +232,16 @@ class Unpicklable(Exception):
         self.lock = threading.Lock()
 
 
+class Ending(Exception):
+    """Ends whoever pickles it."""
+
+    def __init__(self) -> None:
+        super().__init__("by its pickling")
+
+    def __reduce__(self) -> NoReturn:
+        raise SystemExit(3)
+
+
 class UnpicklablePermanent(PermanentError):
     def __init__(self) -> None:
         super().__init__("for good")
@@ -285,6 +295,7 @@ ERRORS: dict[str, Any] = {
     "unpicklable": Unpicklable,
     "unpicklable permanent": UnpicklablePermanent,
     "textless": Textless,
+    "ending": Ending,
     "poisoned": Poisoned,
     "local": local_error,
     "group": lambda: ExceptionGroup("two", [ValueError("a"), Unpicklable()]),

@@ -46,6 +46,7 @@ def notes(error: BaseException) -> str:
         ("unpicklable permanent", PermanentError, "process_plays.UnpicklablePermanent: for good"),
         ("textless", RemoteError, "process_plays.Textless: Textless: (its text can't be had"),
         ("poisoned", RemoteError, "process_plays.Poisoned"),
+        ("ending", RemoteError, "process_plays.Ending: by its pickling"),
         ("local", RemoteError, "process_plays.local_error.<locals>.LocalError: of a function"),
         ("exit", PlayerAbortedError, "ended by SystemExit: 3"),
         ("interrupt", PlayerAbortedError, "ended by KeyboardInterrupt"),
@@ -184,7 +185,7 @@ async def test_a_death_while_stopping_is_told() -> None:
         ("import", ModuleNotFoundError, "No module named 'no_such_module'"),
         ("exit", PlayerAbortedError, "ended by SystemExit: 4"),
         ("die", ProcessDiedError, "exit code 8"),
-        ("nested", RuntimeError, "before the\n        current process has finished"),
+        ("nested", RuntimeError, 'belongs under `if __name__ == "__main__":`'),
     ],
 )
 async def test_what_can_not_be_imported_there_is_told(how: str, kind: Any, text: str) -> None:

@@ -48,6 +48,11 @@ RECHECK = 0.02
 """Seconds between two looks at what has been told to end and that nobody tells of."""
 
 
+def ignored() -> set[signal.Signals]:
+    """The signals that nobody here takes notice of."""
+    return {signal.Signals[name] for name in IGNORED}
+
+
 def message(*parts: Any) -> bytes:
     """A message as it travels."""
     data = marshal.dumps(parts)
@@ -431,8 +436,9 @@ def change_user(user: int | None, group: int | None, groups: list[int] | None) -
 
 def main(line: int, program: int) -> None:
     """What the program starts."""
-    for name in IGNORED:
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in ignored():
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # it was started with these held back
     watched = watch_program(program)
     if os.getppid() != program:
         return  # it has gone already

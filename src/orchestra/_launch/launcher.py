@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -97,6 +98,8 @@ class Launcher:
         ours.setblocking(False)
         with theirs:
             argv = [sys.executable, *PROGRAM, str(theirs.fileno())]
+            # Or one that all are sent could hit it before it ignores them.
+            held = signal.pthread_sigmask(signal.SIG_BLOCK, beside.ignored())
             try:
                 self._process = subprocess.Popen(
                     [*argv, str(os.getpid())],
@@ -110,6 +113,8 @@ class Launcher:
             except BaseException:
                 ours.close()
                 raise
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, held)
         self._line = ours
 
     def _end(self) -> None:

@@ -13,6 +13,9 @@ from ..errors import nearest
 
 Argument = str | os.PathLike[str]
 
+SHELL_WORDS: Final = frozenset(["|", "||", "&&", "&", ";", ">", ">>", "<", "2>&1"])
+"""That a string which is split without a shell can hardly mean as arguments."""
+
 HIGHEST_ID: Final = 2**32 - 2
 """Of a user or group: the number above it says nobody."""
 
@@ -79,13 +82,27 @@ def checked_argv(command: Any) -> tuple[str, ...]:
             argv: Sequence[Any] = shlex.split(command)
         except ValueError as error:
             raise ValueError(f"the command {command!r} can't be split: {error}") from None
+        _check_for_shell(command)
     elif isinstance(command, Sequence) and not isinstance(command, (bytes, bytearray)):
         argv = command
     else:
         raise TypeError(f"a command is a string or a list of strings, not {command!r}")
-    if not argv:
+    if not argv or argv[0] == "":
         raise ValueError(f"the command is empty: {command!r}")
     return tuple(_text("an argument of the command", argument) for argument in argv)
+
+
+def _check_for_shell(command: str) -> None:
+    """Refuse a string that has, without quotes, a word for a shell."""
+    try:
+        words = shlex.split(command, posix=False)
+    except ValueError:
+        return  # it has quotes that this way of splitting does not know
+    for word in SHELL_WORDS.intersection(words):
+        raise ValueError(
+            f"the command {command!r} has {word!r} for a shell, and there is none: say "
+            "['sh', '-c', '...'] for one, or put what is meant as an argument into quotes"
+        )
 
 
 def _text(what: str, value: Any) -> str:

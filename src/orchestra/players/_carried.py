@@ -121,7 +121,7 @@ def _pickled(error: BaseException, parts: tuple[Carried, ...]) -> bytes | None:
         # An `__init__` of its own is called when it is read, and may do anything.
         copy = pickle.loads(data)
         same = type(copy) is type(error) and str(copy) == str(error)
-    except Exception:
+    except BaseException:  # it is the code of others that runs here
         return None
     return data if same else None
 
@@ -141,7 +141,7 @@ def _unpickled(carried: Carried, where: str) -> BaseException:
             group: BaseException = kind(message, parts)
             group.__dict__.update(state)
             return group
-    except Exception:
+    except BaseException:
         pass
     stand_in: BaseException
     if parts:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from multiprocessing import forkserver, resource_tracker, spawn
 from multiprocessing.context import get_spawning_popen, set_spawning_popen
+from multiprocessing.process import current_process
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, Literal, cast
 
@@ -213,11 +214,32 @@ async def launch(
     Also what it needs to know to import the main module, which is for that one to do.
     """
     luggage = Luggage(method)
-    prepared = spawn.get_preparation_data(name)
+    prepared = _prepared(name)
     first = {key: prepared.pop(key) for key in ("name", "sys_path", "authkey", "log_to_stderr")}
     data = luggage.pickled(first) + luggage.pickled(make_boot(luggage))
     start = _spawn if method == "spawn" else _fork
     return await start(luggage.fds, data, on_exit), prepared
+
+
+def _prepared(name: str) -> dict[str, Any]:
+    """What a process needs to know to be like this one: the path, and its main module."""
+    if getattr(current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "a process can't be started yet: this one is still importing the main module of the "
+            'program. What starts players there belongs under `if __name__ == "__main__":`'
+        )
+    prepared = spawn.get_preparation_data(name)
+    if not main_is_importable():
+        prepared.pop("init_main_from_path", None)
+    return prepared
+
+
+def main_is_importable() -> bool:
+    """Whether another process can import the main module: not so what is typed in, or piped in."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    has_spec = getattr(main, "__spec__", None) is not None
+    return has_spec or (path is not None and os.path.exists(path))
 
 
 async def _spawn(fds: Sequence[int], data: bytes, on_exit: Any) -> ChildProcess:

@@ -25,6 +25,18 @@ MOST_SKIPPED: Final = 10_000
 """How many ticks are counted at a time. A clock that was never set may be wrong by decades."""
 
 
+NICKNAMES: Final = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+"""What cron calls some of its expressions."""
+
+
 class Ticks(Protocol):
     """The ticks of one play, one after the other."""
 
@@ -153,8 +165,9 @@ class Cron:
             ) from error
         except Exception as error:  # its own, and those that it has for what is no text
             raise ValueError(
-                f"cron={self.expression!r} is no cron expression ({error}): minute, hour, day of "
-                "the month, month and day of the week, as in '*/5 * * * *'"
+                f"cron={self.expression!r} is no cron expression ({_what_is_wrong(self, error)}): "
+                "minute, hour, day of the month, month and day of the week, as in '*/5 * * * *', "
+                "or a name such as '@daily'"
             ) from error
 
     def __str__(self) -> str:
@@ -164,7 +177,8 @@ class Cron:
         """The ticks after a moment; all in seconds since 1970."""
         from cronsim import CronSim
 
-        for tick in CronSim(self.expression, datetime.fromtimestamp(moment, self.zone)):
+        fields = NICKNAMES.get(self.expression, self.expression)
+        for tick in CronSim(fields, datetime.fromtimestamp(moment, self.zone)):
             # In the hour that comes twice, what is at a fixed time of day belongs to the first.
             if (then := tick.timestamp()) > moment:
                 yield then
@@ -172,6 +186,13 @@ class Cron:
     def begin(self, loop: Loop, *, at_once: bool) -> Ticks:
         """The ticks from now on; `at_once`, the first of them is now."""
         return Calendar(loop, self, at_once=at_once)
+
+
+def _what_is_wrong(cron: Cron, error: Exception) -> str:
+    given: object = cron.expression
+    if not isinstance(given, str):
+        return "it has to be a string"
+    return nearest(given, NICKNAMES).rstrip(".") if given.startswith("@") else str(error)
 
 
 def schedule(every: Any, cron: Any, timezone: Any) -> Every | Cron:

@@ -188,6 +188,8 @@ def _key(ctx: Context) -> tuple[Any, str]:
 
 def _checked_liveness(probe: Any, every: Any, failures: Any) -> Liveness | None:
     every = seconds("every", every)
+    if not every:
+        raise ValueError("every=0 leaves no time between two looks")
     if not isinstance(failures, int) or isinstance(failures, bool):
         raise TypeError(f"failures must be a number, not {failures!r}")
     if failures < 1:

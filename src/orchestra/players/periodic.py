@@ -31,8 +31,9 @@ class PeriodicPlayer:
 
     - `every`: seconds, or a `timedelta`, from the start of one run to that of the next. They stay on
       a grid that begins at the start, however long a run takes.
-    - `cron`: a cron expression instead, such as `"*/5 * * * *"`; with six fields, the first are
-      seconds. It goes by the clock on the wall in `timezone`, a name or a `tzinfo`; UTC without one.
+    - `cron`: a cron expression instead, such as `"*/5 * * * *"`, or a name such as `"@daily"`; with
+      six fields, the first are seconds. It goes by the clock on the wall in `timezone`, a name or a
+      `tzinfo`; UTC without one.
     - `jitter`: up to so many seconds, drawn anew, are added to each tick.
     - `at_start`: the first run is at the start, and not at the first tick.
     - `timeout`: seconds that one run may take. Then its context is done and it is cancelled, and it

@@ -11,7 +11,7 @@ from ..backoff import as_backoff
 from ..context import Context
 from ..log import in_words, shown
 from ..player import PlayerLike, as_player, name_of, terms_of
-from ._launch import Luggage, StartMethod, check_method
+from ._launch import Luggage, StartMethod, check_method, main_is_importable
 from ._loans import Loans
 from ._process_run import ProcessRun
 
@@ -69,6 +69,8 @@ class ProcessPlayer:
         limit = None if start_timeout is None else seconds("start_timeout", start_timeout)
         self.start_timeout = terms.start_timeout if limit is None else limit
         self.watchdog = terms.watchdog
+        if loop_factory is not None and not callable(loop_factory):
+            raise TypeError(f"loop_factory has to be a function, not {loop_factory!r}")
         self._loop_factory = loop_factory
         self._loans = Loans(self._player)
         if not self._loans.any:
@@ -116,10 +118,16 @@ async def play_in_process(ctx: Context, player: Any, sockets: Any) -> None:
 def _packed(luggage: Luggage, player: Any, sockets: Any, loop_factory: Any) -> bytes:
     """What plays there, as it is sent."""
     try:
-        return luggage.pickled((player, sockets, loop_factory))
+        packed = luggage.pickled((player, sockets, loop_factory))
     except Exception as error:
         raise TypeError(
             f"{shown(player)} can't be sent to another process: {in_words(error)}. What plays "
             "there has to be importable, from the top level of a module, and no lambda; what "
             "can't be pickled, such as a lock or a connection, has to be made inside of `play`"
         ) from error
+    if b"__main__" in packed and not main_is_importable():
+        raise TypeError(
+            f"{shown(player)} can't be sent to another process: it needs what is defined in "
+            "__main__, which is no file that could be imported there. Put it in a module"
+        )
+    return packed

@@ -51,12 +51,14 @@ def output(regex: str | re.Pattern[str], *, timeout: float = 1.0) -> Probe:
     >>> output("[Rr]eady to accept connections")
     output('[Rr]eady to accept connections')
     """
+    if not isinstance(regex, (str, re.Pattern)):
+        raise TypeError(f"the regular expression must be a string, not {regex!r}")
     try:
         pattern = re.compile(regex)
     except re.error as error:
         raise ValueError(f"{regex!r} is no regular expression: {error}") from None
     if not isinstance(pattern.pattern, str):
-        raise TypeError(f"the regular expression must be for strings, not {regex!r}")
+        raise TypeError(f"the regular expression must be one for strings, not {regex!r}")
     return Output(pattern, interval=0.0, timeout=timeout)
 
 
