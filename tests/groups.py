@@ -122,6 +122,18 @@ def raises(error: BaseException | type[BaseException], *, after: float = 0.0) ->
     return step
 
 
+def fails_when_cut(text: str = "in the finally") -> Step:
+    """A step of a fake player that does not stop, and raises an `OSError` as it is cut off."""
+
+    async def step(take: Take) -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            raise OSError(text)
+
+    return step
+
+
 def crew(count: int, *script: Step) -> dict[str, FakePlayer]:
     """So many players with this script, by name."""
     return {f"p{number}": FakePlayer(*script) for number in range(count)}

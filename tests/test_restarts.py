@@ -10,6 +10,7 @@ import pytest
 
 from groups import (
     crew,
+    fails_when_cut,
     failure,
     nest,
     notes,
@@ -638,13 +639,7 @@ async def test_a_stop_while_the_watchdog_cuts_off_tells_of_both() -> None:
 async def test_what_a_cut_off_run_raises_is_the_cause() -> None:
     """An exception on the way out of a run that the watchdog ended is not lost."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
-    error = await failure(Conductor({"a": FakePlayer(bad_end, watchdog=2)}))
+    error = await failure(Conductor({"a": FakePlayer(fails_when_cut(), watchdog=2)}))
     raised = error.failures["a"]
     assert type(raised) is WatchdogError
     assert str(raised.__cause__) == "in the finally"

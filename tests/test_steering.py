@@ -6,7 +6,21 @@ from typing import Any
 
 import pytest
 
-from groups import Show, crew, failure, now, outcome, pair, play, raises, show, start, turns, when
+from groups import (
+    Show,
+    crew,
+    fails_when_cut,
+    failure,
+    now,
+    outcome,
+    pair,
+    play,
+    raises,
+    show,
+    start,
+    turns,
+    when,
+)
 from orchestra import (
     Conductor,
     ConductorError,
@@ -237,13 +251,7 @@ async def test_a_removed_player_that_does_not_stop_is_cut_off() -> None:
 async def test_a_removed_player_that_was_cut_off_and_raised_tells_both() -> None:
     """Neither hides the other."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
-    playing, _ = await pair(bad_end, timeout=3)
+    playing, _ = await pair(fails_when_cut(), timeout=3)
     error = await outcome(playing.conductor.remove("a"))
     assert isinstance(error, ConductorError)
     assert [type(one) for one in error.exceptions] == [OSError, StopTimeoutError]

@@ -9,6 +9,7 @@ import pytest
 
 from groups import (
     crew,
+    fails_when_cut,
     failure,
     nest,
     notes,
@@ -376,14 +377,8 @@ async def test_an_error_raised_while_stopping_is_not_restarted() -> None:
 async def test_an_error_of_a_player_that_was_cut_off_is_told_as_well() -> None:
     """A cut-off player that raises is there twice: with its error, and by name in the stop timeout."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
     error = await failure(
-        Conductor({"g": Conductor({"a": FakePlayer(bad_end)})}, timeout=3), asked=1
+        Conductor({"g": Conductor({"a": FakePlayer(fails_when_cut())})}, timeout=3), asked=1
     )
     assert {path: str(one) for path, one in error.failures.items()} == {"g.a": "in the finally"}
     assert stop_timeout(error).left == ("g.a",)
@@ -393,14 +388,8 @@ async def test_an_error_of_a_player_that_was_cut_off_is_told_as_well() -> None:
 async def test_an_error_of_a_cut_off_nested_group_is_not_lost_on_the_way_up(levels: int) -> None:
     """Where the outer group has no time at all, the inner errors still arrive."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
     leaf = "g." * (levels - 1) + "leaf"
-    error = await failure(nest(levels, FakePlayer(bad_end), timeout=0), asked=1)
+    error = await failure(nest(levels, FakePlayer(fails_when_cut()), timeout=0), asked=1)
     assert list(error.failures) == [leaf]
     assert stop_timeout(error).left == (leaf,)
 
@@ -409,13 +398,7 @@ async def test_an_error_of_a_cut_off_nested_group_is_not_lost_on_the_way_up(leve
 async def test_a_wrapper_that_raises_as_well_hides_nothing(timeout: float) -> None:
     """Its own error stands beside those of the group that it conducts."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the leaf")
-
-    inner = Conductor({"leaf": FakePlayer(bad_end)})
+    inner = Conductor({"leaf": FakePlayer(fails_when_cut("in the leaf"))})
 
     async def wrapper(ctx: Context) -> None:
         try:
@@ -440,13 +423,7 @@ async def test_a_wrapper_that_raises_as_well_hides_nothing(timeout: float) -> No
 async def test_a_removed_wrapper_that_raises_as_well_hides_nothing() -> None:
     """What it and its group raised comes out of `remove`, by path."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the leaf")
-
-    inner = Conductor({"leaf": FakePlayer(bad_end)})
+    inner = Conductor({"leaf": FakePlayer(fails_when_cut("in the leaf"))})
 
     async def wrapper(ctx: Context) -> None:
         try:
@@ -756,13 +733,7 @@ async def test_what_players_raise_in_a_cut_off_reaches_the_log(
 ) -> None:
     """At the top there is nobody else to tell: each exception is logged, with its traceback."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
-    task = start(nest(2, FakePlayer(bad_end)))
+    task = start(nest(2, FakePlayer(fails_when_cut())))
     await asyncio.sleep(1)
     task.cancel()
     await asyncio.wait([task])
@@ -773,13 +744,7 @@ async def test_what_players_raise_in_a_cut_off_reaches_the_log(
 async def test_what_players_raise_in_a_cut_off_reaches_the_conductor_above() -> None:
     """A nested conductor that is cut off has its errors told by the group that it is in."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
-    inner = Conductor({"leaf": FakePlayer(bad_end)})
+    inner = Conductor({"leaf": FakePlayer(fails_when_cut())})
 
     async def wrapper(ctx: Context) -> None:
         task = asyncio.ensure_future(inner.play(ctx))
@@ -813,15 +778,9 @@ async def test_cancelling_an_entry_point_cuts_everything_off(
 ) -> None:
     """Its root is cut off as the players of a group are, and so are all below."""
 
-    async def bad_end(take: Take) -> None:
-        try:
-            await asyncio.sleep(1000)
-        finally:
-            raise OSError("in the finally")
-
     for root, path in (
-        (FakePlayer(bad_end), "FakePlayer"),
-        (nest(2, FakePlayer(bad_end)), "g.leaf"),
+        (FakePlayer(fails_when_cut()), "FakePlayer"),
+        (nest(2, FakePlayer(fails_when_cut())), "g.leaf"),
     ):
         caplog.clear()
         task = asyncio.create_task(play_until_signal(root))

@@ -401,15 +401,20 @@ def test_the_same_traceback_again() -> None:
 class Gone(io.StringIO):
     """A terminal that is closed."""
 
+    tried = 0
+
     def write(self, text: str) -> int:
+        self.tried += 1
         raise OSError(5, "Input/output error")
 
 
 def test_nobody_reads_any_more() -> None:
     """A stream that can't be written to ends nothing, and is left alone from then on."""
-    display = Display(Gone(), Text())
+    gone = Gone()
+    display = Display(gone, Text())
     display.write("x")
     display.write("y")
+    assert gone.tried == 1
 
 
 def test_a_record_that_can_not_be_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,11 +69,14 @@ async def test_functions_play_there_too(function: Any) -> None:
         assert performance.status().find("group.it").ready or function is plays.ends
 
 
-async def test_it_plays_without_a_supervisor() -> None:
+async def test_it_plays_without_a_supervisor(caplog: pytest.LogCaptureFixture) -> None:
     """Played with a bare context, it is a player of no path."""
     ctx = Context()
-    asyncio.get_running_loop().call_later(0.5, ctx.cancel, "enough")
-    await ProcessPlayer(plays.works).play(ctx)
+    task = asyncio.create_task(ProcessPlayer(plays.logs).play(ctx))
+    await until(lambda: any(record.getMessage() == "bare" for record in caplog.records))
+    ctx.cancel("enough")
+    await task
+    assert caplog.records[-1].path == ""  # type: ignore[attr-defined]
 
 
 async def test_nothing_is_started_for_a_context_that_is_done() -> None:

@@ -63,6 +63,8 @@ BY_RESTART: dict[tuple[str, str], str] = {
     },
     (STOPPING, "Mended"): MENDED,
     (ENDED, "Mended"): MENDED,
+    # It was not its turn yet when the group was told to stop.
+    **{(state, "Stopped"): ENDED for state in (ABANDONED, ENDED)},
 }
 
 STATUS: dict[str, tuple[State, ...]] = {

@@ -137,6 +137,7 @@ class Promises:
             if not spell.group.ordered and not spell.group.after:
                 yield from self._all_were_asked(spell, index, time)
         yield from self._ends_in_time(spell, stop)
+        yield from self._goes_on_for_somebody(spell, stop)
         if spell.group.ordered or spell.group.after:
             yield from self._in_order(spell, stop)
 
@@ -220,6 +221,11 @@ class Promises:
         ends = [
             step.time for step in spell.steps if step.after == ENDED or step.name == "Abandoned"
         ]
+        ends += [
+            entry.time
+            for entry in self._record.entries[max(0, spell.start) : max(0, spell.end)]
+            if isinstance(entry, Removed) and split(entry.path)[0] == spell.path
+        ]
         last = max([spell.began, *ends, *([] if stop is None else [stop[1]])])
         if spell.ended > last + EPSILON:
             yield f"its last player ended at {last:g}"
@@ -232,6 +238,53 @@ class Promises:
             path in begun or self._was_removed(path, spell) for path in self._paths_of(spell)
         ):
             yield f"it ended by itself, and only {sorted(begun)} had played"
+
+    def _goes_on_for_somebody(
+        self, spell: Spell, stop: tuple[int, float, str] | None
+    ) -> Iterator[str]:
+        """A group without anybody who plays or may still play ends."""
+        if spell.group.stop_when == "never":
+            return
+        left = dict.fromkeys(self._paths_of(spell), True)  # and whether it has not ended
+        for path in self._added_before(spell):
+            left[path] = True
+        idle = self._idle_at(spell.start, spell.path)
+        ends = {step.index: step for step in spell.steps}
+        over = spell.ended if stop is None else stop[1]
+        since = spell.began
+        for index, entry in enumerate(self._record.entries[: max(0, spell.end)]):
+            if index <= spell.start:
+                continue
+            if not any(left.values()) and not idle and min(entry.time, over) > since + EPSILON:
+                yield f"it goes on at {entry.time:g}, and its last player ended at {since:g}"
+                return
+            since = entry.time
+            match entry:
+                case Called(action=Halt(path=path), known=True) if path in left:
+                    idle.add(path)
+                case Called(action=Restart(path=path) | Start(path=path)) if path in left:
+                    left[path] = True  # and idle until it is: it may be refused
+                case Added(path=path) if split(path)[0] == spell.path:
+                    left[path] = True
+                case Removed(path=path):
+                    left.pop(path, None)
+                    idle.discard(path)
+                case Told() if index in ends:
+                    step = ends[index]
+                    left[step.path] = not (step.after == ENDED or step.name == "Abandoned")
+                    if step.name == "Started":
+                        idle.discard(step.path)
+
+    def _added_before(self, spell: Spell) -> set[str]:
+        """Those that are in the group though they were not at first."""
+        found: set[str] = set()
+        for entry in self._record.entries[: max(0, spell.start)]:
+            match entry:
+                case Added(path=path) if split(path)[0] == spell.path:
+                    found.add(path)
+                case Removed(path=path):
+                    found.discard(path)
+        return found
 
     def _stops_above(self, path: str, index: int) -> bool:
         """Whether this was asked to stop by what is above, even if no event has told of it."""
@@ -306,13 +359,8 @@ class Promises:
             for entry in self._record.entries
             if isinstance(entry, Added | Removed) and split(entry.path)[0] == spell.path
         }
-        # Those that are stopped by hand are passed over from the next performance on.
-        idle = {
-            split(entry.action.path)[1]
-            for entry in self._record.entries
-            if isinstance(entry, Called) and isinstance(entry.action, Halt) and entry.known
-            if split(entry.action.path)[0] == spell.path
-        }
+        # Those that were stopped by hand before it began are passed over.
+        idle = {split(path)[1] for path in self._idle_at(spell.start, spell.path)}
         found: dict[str, set[str]] = {}
         last: str | None = None
         for name in spell.group.players:
@@ -323,6 +371,17 @@ class Promises:
             if name not in idle:
                 last = name
         return {name: before - changed for name, before in found.items() if name not in changed}
+
+    def _idle_at(self, index: int, path: str) -> set[str]:
+        """Those of this group that only a hand starts, at an entry."""
+        found: set[str] = set()
+        for entry in self._record.entries[: max(0, index)]:
+            match entry:
+                case Called(action=Halt(path=one), known=True) if split(one)[0] == path:
+                    found.add(one)
+                case Told(event=Started(path=one)) | Added(path=one) | Removed(path=one):
+                    found.discard(one)
+        return found
 
     def _hurries(self, spell: Spell, step: Step) -> bool:
         """Whether all are asked at once, or this one for another reason."""

@@ -158,4 +158,8 @@ def actions(draw: st.DrawFn, tree: Group) -> Action:
 def scenarios(draw: st.DrawFn) -> Scenario:
     tree = draw(groups(0))
     done = draw(st.lists(actions(tree), max_size=8))
+    for one in list(done):
+        # Who stops one by hand mostly starts it again.
+        if isinstance(one, Halt) and draw(st.booleans()):
+            done.append(Start(one.at + draw(delays), one.path, one.by_path))
     return Scenario(tree, tuple(sorted(done, key=lambda one: one.at)), draw(st.booleans()))

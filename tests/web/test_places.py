@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from groups import show, turns
-from orchestra import Conductor, Context, playing
+from orchestra import Conductor, Context, playing, restarting
 from orchestra.log import want_path
-from orchestra.testing import FakePlayer, ends
+from orchestra.testing import FakePlayer, ends, fails
 from orchestra.web.console.places import Place, places
 
 
@@ -105,6 +105,23 @@ async def test_nobody_is_nowhere() -> None:
     async with playing(Conductor({"worker": FakePlayer()})) as performance:
         with pytest.raises(KeyError, match="Did you mean 'worker'"):
             places(performance, "wroker")
+
+
+@pytest.mark.virtual_time
+async def test_who_has_no_run_is_between_or_before() -> None:
+    """Of a player that backs off, or waits for another, there is no code in which it is."""
+    tree = Conductor(
+        {
+            "flaky": restarting(FakePlayer(fails(OSError())), [60]),
+            "slow": FakePlayer(ready_after=60),
+            "late": FakePlayer(),
+        },
+        after={"late": ["slow"]},
+    )
+    playing = await show(tree, after=1)
+    flaky, _, late = places(playing.performance)
+    assert (flaky.where, late.where) == ("between two runs", "before its first run")
+    await playing.end()
 
 
 @pytest.mark.virtual_time

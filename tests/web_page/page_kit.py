@@ -79,7 +79,7 @@ class Program:
         **terms: Any,
     ) -> None:
         self.status = StatusPlayer(port=0, uds=False, name=name, read_only=read_only)
-        conductor = Conductor({**players, "status": self.status}, timeout=3, **terms)
+        conductor = Conductor({**players, "status": self.status}, timeout=20, **terms)
         self._playing = playing_in_thread(conductor)
 
     def __enter__(self) -> Self:

@@ -56,6 +56,22 @@ def test_errors_and_what_orchestra_says_stand_out(page: Page) -> None:
         expect(page.locator(".line.bad.ours")).to_contain_text("Traceback")
 
 
+def test_signs_below_a_line_of_code_are_not_wrapped(page: Page) -> None:
+    """Those of a traceback stay in one line, however long; what is copied has them as they were."""
+    text = "boom\n    f(x)\n    " + "^" * 300 + "\nValueError: boom"
+    mailer = Actor()
+    page.set_viewport_size({"width": 390, "height": 844})
+    with Program({"mailer": mailer}) as program:
+        page.goto(program.url)
+        mailer.say(text)
+        signs = page.locator(".line .carets")
+        expect(signs).to_have_text("^" * 300)
+        box = signs.bounding_box()
+        assert box is not None
+        assert box["height"] < 30
+        assert page.locator(".line .text", has_text="boom").text_content() == text
+
+
 def test_a_paused_log_stands_still(page: Page) -> None:
     """While it is paused no line comes; how many are held back is said, and they come afterwards."""
     api = Actor()
@@ -86,6 +102,19 @@ def test_who_scrolls_up_is_left_to_read(page: Page) -> None:
         expect(page.locator("#about")).to_have_text("all players · paused, 1 new line")
         page.locator("#view").evaluate("node => node.scrollTop = node.scrollHeight")
         expect(page.locator(".line", has_text="held back")).to_be_in_viewport()
+
+
+def test_what_changes_its_size_does_not_pause_the_log(page: Page) -> None:
+    """A screen that is turned, or a row of buttons that breaks, is nobody who scrolls up to read."""
+    mailer = Actor()
+    with Program({"mailer": mailer}) as program:
+        page.goto(program.url)
+        mailer.say(*(f"line {number}" for number in range(100)), "the last")
+        expect(page.locator(".line .text").last).to_have_text("the last")
+        for width, height in ((390, 844), (844, 390), (1280, 720)):
+            page.set_viewport_size({"width": width, "height": height})
+            expect(page.locator(".line .text").last).to_be_in_viewport()
+            expect(page.locator("#told")).to_have_text("following")
 
 
 def test_the_log_is_filtered_and_copied(page: Page) -> None:

@@ -162,6 +162,24 @@ def test_a_small_screen_has_all_that_is_needed(page: Page) -> None:
             assert sticking_out(page) == [], width
 
 
+def test_events_on_a_small_screen_are_lines(page: Page) -> None:
+    """When, what and who stand in one line above what is told; nothing is broken into letters."""
+    bad = Actor(backoff=[90])
+    page.set_viewport_size({"width": 390, "height": 800})
+    with Program({"jobs": Conductor({"bad": bad})}) as program:
+        page.goto(program.url)
+        bad.fail(ValueError("boom " * 50))
+        row(page, "jobs").click()
+        page.get_by_role("tab", name="Events").click()
+        first = page.locator(".events tr", has_text="BackingOff")
+        expect(first.locator(".who")).to_have_text("bad")
+        boxes = [first.locator(cell).bounding_box() for cell in (".at", ".kind", ".who", ".text")]
+        when, what, who, text = (box for box in boxes if box is not None)
+        assert when["y"] == what["y"] == who["y"]
+        assert when["height"] < 30
+        assert text["y"] > when["y"]
+
+
 def sticking_out(page: Page) -> list[str]:
     """What is wider than the screen, or can be scrolled sideways."""
     return list(
@@ -202,6 +220,24 @@ class TestThousands:
             page.keyboard.press("End")
             expect(row(page, "status")).to_be_in_viewport()
             assert page.locator(".rows .row").count() < 60
+
+    def test_names_have_the_room_that_they_need(self, page: Page) -> None:
+        """Numbers beside them take none of it away; what a filter finds is shown from its first row on."""
+        with Program({"fleet": Conductor(self.tree())}) as program:
+            page.goto(program.url)
+            expect(row(page, "fleet").locator(".count")).to_have_text("2000 of 2000")
+            assert (
+                page.evaluate(
+                    """() => [...document.querySelectorAll(".rows .label")]
+                    .filter((node) => node.scrollWidth > node.clientWidth).length"""
+                )
+                == 0
+            )
+            page.locator("#grid").focus()
+            page.keyboard.press("End")
+            page.locator("#filter").fill("group3 worker1")
+            expect(row(page, "fleet")).to_be_in_viewport()
+            assert page.locator("#grid").evaluate("node => node.scrollTop") == 0
 
     def test_only_what_changes_is_touched(self, page: Page) -> None:
         """A change of one player touches its own row and those of its groups."""

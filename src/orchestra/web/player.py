@@ -49,7 +49,8 @@ class StatusPlayer:
 
     It needs `pip install 'orchestra-players[web]'`.
 
-    - `port`: serve over TCP as well, on this port; with 0, any that is free. Without, there is none.
+    - `port`: serve over TCP as well, on this port; with 0, any that is free, and the same after a
+      restart. Without, there is none.
     - `host`: where; other machines can connect only if it is given another address than this one's.
     - `uds`: the path of the Unix socket; without, it is in the user's runtime directory, where the
       command line looks for it. `False`: there is none.

@@ -19,6 +19,7 @@ from ..._snapshot import below
 from ...errors import OrchestraError
 from ...log import player_path
 from ...performance import Performance
+from ...status import State
 
 PATIENCE: Final = 1.0
 """Seconds that the loop of another process has to answer in."""
@@ -50,11 +51,18 @@ def places(performance: Performance, path: str = "") -> list[Place]:
     """
     lives = [one for top in _tops(performance, path) for one in _all(top) if not one.over]
     paths = {one.path for one in lives}
-    found = [Place(one.path, "player", one.name, one.where()) for one in lives]
+    found = [Place(one.path, "player", one.name, _where(one)) for one in lives]
     found += _tasks(paths, lives)
     found += _threads(paths)
     order = {path: number for number, path in enumerate(one.path for one in lives)}
     return sorted(found, key=lambda place: order[place.path])
+
+
+def _where(life: Life) -> str:
+    # Its task is our own then, and what that waits for tells nobody anything.
+    if life.state is State.BACKING_OFF:
+        return "between two runs"
+    return life.where() or "before its first run"
 
 
 async def all_places(performance: Performance, path: str = "") -> list[Place]:

@@ -2,14 +2,16 @@
 
 import { element } from "./dom.js";
 import { Feed } from "./feed.js";
+import { relative } from "./line.js";
 import { fullTime, plain, plural, timeOfDay } from "./words.js";
 
 const MOST = 1_000;
 const TONES = { Failed: "bad", CutOff: "bad", Abandoned: "bad", BackingOff: "warn", Ready: "good" };
-const KNOWN = ["path", "time"];
+const KNOWN = ["path", "time", "implied"];
 
 export class EventsView {
   constructor({ path, node, tell }) {
+    this.path = path;
     this.tell = tell;
     this.failed = false;
     this.table = element("table", "events");
@@ -30,7 +32,7 @@ export class EventsView {
   }
 
   take(events) {
-    this.body.prepend(...events.map(rowOf).reverse());
+    this.body.prepend(...events.map((event) => rowOf(event, this.path)).reverse());
     while (this.body.rows.length > MOST) this.body.lastElementChild.remove();
     this.none.hidden = this.body.rows.length > 0;
     this.tell(plural(this.body.rows.length, "event"));
@@ -53,23 +55,32 @@ export class EventsView {
   }
 }
 
-function rowOf(event) {
+function rowOf(event, around) {
   const row = element("tr", TONES[event.kind] ?? "");
   const time = element("td", "at", timeOfDay(event.time));
   time.title = fullTime(event.time);
   row.append(
     time,
-    element("td", "who", event.path || "all"),
     element("td", "kind", event.kind),
+    whoCell(event.path, around),
     element("td", "text", detailsOf(event)),
   );
   return row;
 }
 
+function whoCell(path, around) {
+  const cell = element("td", "who", relative(path, around) || (around || path ? "" : "conductor"));
+  cell.title = path;
+  return cell;
+}
+
 function detailsOf({ details }) {
-  const told = Object.entries(details).filter(([key, value]) => !KNOWN.includes(key) && isTold(value));
+  // What a player has told when it got ready is told like the rest.
+  const all = { ...details, ...details.details };
+  delete all.details;
+  const told = Object.entries(all).filter(([key, value]) => !KNOWN.includes(key) && isTold(value));
   return told.map(([key, value]) => `${key}: ${rounded(value)}`).join(" · ");
 }
 
-const isTold = (value) => value !== null && value !== false && value !== "" && plain(value) !== "{}";
+const isTold = (value) => value !== null && value !== false && value !== "";
 const rounded = (value) => (typeof value === "number" ? String(Math.round(value * 1000) / 1000) : plain(value));

@@ -1,7 +1,8 @@
 // The table: only the rows in sight are elements, however many players there are.
 
 import { Spot, byId } from "./dom.js";
-import { RowView } from "./row.js";
+import { RowView, countOf } from "./row.js";
+import { lettersFor } from "./state.js";
 
 const SPARE = 6; // rows above and below those in sight
 
@@ -21,7 +22,7 @@ export class Grid {
     this.selected = null;
     this.busy = new Set();
     this.height = 0;
-    this.longest = 0;
+    this.widths = { name: 0, state: 0, actions: false };
     this.node.addEventListener("scroll", () => this.draw(), { passive: true });
     this.rows.addEventListener("click", (event) => this.click(event));
     this.node.addEventListener("keydown", (event) => this.key(event));
@@ -58,16 +59,27 @@ export class Grid {
     return now < 0 ? 0 : now - first;
   }
 
-  /** Give the names as much width as the longest needs. */
+  /** Give names, states and buttons as much width as they need: the rest is for the last lines. */
   fit(items) {
-    let longest = 0;
+    const now = this.clock.now();
+    let name = 0, state = this.widths.state, copies = false;
     for (const { row, level, group } of items) {
-      longest = Math.max(longest, row.name.length + level * 2.6 + (group ? 8 : 0));
+      const count = countOf(this.tree, row, group).length;
+      // An indent is two letters wide, and so is the sign that folds.
+      name = Math.max(name, 0.9 * (row.name.length + (count && count + 1)) + 2 * level);
+      state = Math.max(state, lettersFor(row, now)); // it does not shrink again: all would jump to and fro
+      copies ||= this.tree.isCopies(row);
     }
-    if (longest !== this.longest) {
-      this.longest = longest;
-      this.node.style.setProperty("--name", `${Math.ceil(longest)}ch`);
-    }
+    this.setWidth("name", Math.ceil(name), `${Math.ceil(name)}ch`);
+    this.setWidth("state", state, `calc(20px + ${state} * 0.8ch)`);
+    this.setWidth("actions", copies, copies ? "192px" : "");
+  }
+
+  setWidth(name, width, css) {
+    if (this.widths[name] === width) return;
+    this.widths[name] = width;
+    if (css) this.node.style.setProperty(`--${name}`, css);
+    else this.node.style.removeProperty(`--${name}`);
   }
 
   draw() {

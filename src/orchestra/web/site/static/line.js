@@ -35,7 +35,7 @@ export class Line {
     this.node.append(time, " ");
     const who = relative(line.path, around);
     if (who && !ours) this.node.append(element("span", "who", who), " ");
-    this.node.append(...(ours ? marked(line.text) : [element("span", "text", line.text)]));
+    this.node.append(...(ours ? marked(line.text) : [textOf(line.text)]));
     this.text = this.node.textContent;
   }
 
@@ -57,7 +57,8 @@ function toneOf(level) {
   return level === "debug" ? "calm" : "";
 }
 
-function relative(path, around) {
+/** What a player is called in what is told of the one around it: nothing, if it is that one itself. */
+export function relative(path, around) {
   if (path === around) return "";
   return around && path.startsWith(`${around}.`) ? path.slice(around.length + 1) : path;
 }
@@ -66,5 +67,17 @@ function relative(path, around) {
 function marked(text) {
   const [first, ...rest] = text.split("\n");
   const mark = element("mark", "text", `— orchestra: ${first} —`);
-  return rest.length ? [mark, element("span", "text", `\n${rest.join("\n")}`)] : [mark];
+  return rest.length ? [mark, textOf(`\n${rest.join("\n")}`)] : [mark];
 }
+
+/** A text, in which the signs below a line of code, as tracebacks have them, are not wrapped. */
+function textOf(text) {
+  const made = element("span", "text");
+  text.split(CARETS).forEach((part, place) => {
+    made.append(place % 2 ? element("span", "carets", part) : part);
+  });
+  return made;
+}
+
+// Whole lines: a split gives them at the odd places.
+const CARETS = /(?<=\n)([ \t]*[~^]+(?:\n|$))/;

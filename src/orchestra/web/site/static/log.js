@@ -24,6 +24,9 @@ export class LogView {
     this.list.setAttribute("role", "log");
     node.append(this.list);
     node.onscroll = () => this.scrolled();
+    this.top = 0; // where it was scrolled to from here
+    this.sizes = new ResizeObserver(() => this.following && this.toEnd());
+    this.sizes.observe(node);
     this.makeTools(tools);
     this.load();
   }
@@ -102,7 +105,12 @@ export class LogView {
     for (const old of this.lines.splice(0, Math.max(0, this.lines.length - MOST))) old.node.remove();
     this.list.append(all);
     if (this.previous) this.dimPrevious(made);
+    this.toEnd();
+  }
+
+  toEnd() {
     this.node.scrollTop = this.node.scrollHeight;
+    this.top = this.node.scrollTop;
   }
 
   /** Lines of a run that has a later one are of a previous run. */
@@ -136,7 +144,8 @@ export class LogView {
   /** Who scrolls up wants to read; who scrolls back down again wants to follow. */
   scrolled() {
     const atEnd = this.node.scrollTop + this.node.clientHeight >= this.node.scrollHeight - 4;
-    if (this.following && !atEnd) this.setFollowing(false, true);
+    // What has grown or shrunk around it has scrolled nothing.
+    if (this.following && !atEnd && this.node.scrollTop < this.top - 1) this.setFollowing(false, true);
     else if (this.byScrolling && atEnd) this.setFollowing(true, false);
   }
 
@@ -150,7 +159,7 @@ export class LogView {
     this.kept.filter = this.filter.value;
     const words = this.words;
     for (const line of this.lines) line.match(words);
-    if (this.following) this.node.scrollTop = this.node.scrollHeight;
+    if (this.following) this.toEnd();
   }
 
   async copy() {
@@ -173,6 +182,7 @@ export class LogView {
 
   close() {
     this.feed.close();
+    this.sizes.disconnect();
     cancelAnimationFrame(this.frame);
     this.node.onscroll = null;
   }

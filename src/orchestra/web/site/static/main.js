@@ -124,6 +124,7 @@ class Page {
 
   setFilter(text) {
     byId("filter").value = text;
+    byId("grid").scrollTop = 0;
     this.outline.filter = text;
     this.draw();
   }

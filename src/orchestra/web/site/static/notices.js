@@ -13,7 +13,9 @@ export class Banner {
     this.ago.node.setAttribute("aria-hidden", "true");
     this.more = new Spot(element("span"));
     this.buttons = element("span", "tools");
-    this.node.append(this.what.node, this.ago.node, this.more.node, this.buttons);
+    const text = element("span", "words");
+    text.append(this.what.node, this.ago.node, this.more.node);
+    this.node.append(text, this.buttons);
     this.labels = "";
   }
 

@@ -20,7 +20,8 @@ export class Pane {
     this.view = null;
     this.kept = {}; // what the views want to find again
     this.timer = null;
-    this.about = new Spot(byId("about"));
+    this.whose = new Spot(byId("whose"));
+    this.about = new Spot(byId("told"));
     this.buttons = makeButtons();
     for (const node of this.buttons.nodes) node.removeAttribute("tabindex");
     byId("selected-actions").append(...this.buttons.nodes);
@@ -64,15 +65,21 @@ export class Pane {
     this.view?.close();
     byId("view").replaceChildren();
     byId("pane-tools").replaceChildren();
-    const whose = this.path ?? "all players";
     this.view = new VIEWS[name]({
       path: this.path ?? "",
       row: this.tree.rows.get(this.path ?? ""),
       node: byId("view"),
       tools: byId("pane-tools"),
       kept: this.kept,
-      tell: (text) => this.about.show(text ? `${whose} · ${text}` : whose),
+      tell: (text) => this.tell(text),
     });
+  }
+
+  /** Beside the tabs: who is looked at, and what the view says of itself. */
+  tell(text) {
+    const whose = this.path ?? "all players";
+    this.whose.show(text ? `${whose} · ` : whose, this.path === null ? "all" : "");
+    this.about.show(text);
   }
 
   /** The program is back: ask again for what could not be had. */

@@ -70,7 +70,7 @@ export class RowView {
     this.fold.show(group ? (open ? "▾" : "▸") : "");
     this.label.show(row.name || "conductor", "label", row.path);
     const sum = tree.sums.get(row.path);
-    this.count.show(countOf(tree, row, group, sum));
+    this.count.show(countOf(tree, row, group));
     this.cells.kind.show(tree.kindOf(row), "kind", tree.kindOf(row));
     this.cells.restarts.show(String(sum.restarts), sum.restarts ? "restarts some" : "restarts");
     this.cells.cpu.show(sum.cpu === null ? "—" : percent(sum.cpu));
@@ -103,8 +103,10 @@ export class RowView {
   }
 }
 
-function countOf(tree, row, group, sum) {
+/** What stands beside the name of a group: how many of how many are up, or how many copies it is. */
+export function countOf(tree, row, group) {
   if (!group) return "";
+  const sum = tree.sums.get(row.path);
   if (!tree.isCopies(row)) return `${sum.up} of ${sum.of}`;
   return sum.up === sum.of ? `×${row.copies}` : `×${row.copies}, ${sum.up} up`;
 }

@@ -47,6 +47,6 @@ export class StackView {
 function partOf({ path, what, name, where }) {
   const part = element("section", "place");
   const title = what === "player" ? path || "all" : `${path || "all"} · ${what} ${name}`;
-  part.append(element("h3", "", title), element("pre", "", where || "(nowhere: it waits to begin)"));
+  part.append(element("h3", "", title), element("pre", "", where));
   return part;
 }

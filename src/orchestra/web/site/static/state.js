@@ -29,6 +29,9 @@ export function wordOf(row) {
   return playing && !row.ready ? "draining" : row.state;
 }
 
+// Those that are told with a time.
+const TIMED = ["backing off", "starting", "stopping", "cut off"];
+
 const look = (word) => LOOKS[word] ?? ["?", "calm"];
 export const signOf = (word) => look(word)[0];
 export const toneOf = (word) => look(word)[1];
@@ -40,8 +43,15 @@ export function inWords(row, now) {
   const word = wordOf(row);
   if (word === "backing off" && row.nextAt !== null) return `${word}, ${countdown(row.nextAt - now)}`;
   if (word === "waiting" && row.waits_for?.length) return `waits for ${siblings(row)}`;
-  if (["starting", "stopping", "cut off"].includes(word)) return `${word}, ${duration(now - row.since)}`;
+  if (TIMED.includes(word)) return `${word}, ${duration(now - row.since)}`;
   return word;
+}
+
+/** How many letters it takes to say how this is, now and in some seconds. */
+export function lettersFor(row, now) {
+  const word = wordOf(row);
+  const soon = TIMED.includes(word) ? word.length + ", 59 s".length : 0;
+  return Math.max(soon, inWords(row, now).length);
 }
 
 function siblings(row) {
