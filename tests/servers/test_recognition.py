@@ -142,6 +142,8 @@ def anything(*args: Any) -> Any: ...
         (yields, "yields"),
         (anything, "anything"),
         (http.server.HTTPServer, "bind it, as in `functools.partial(HTTPServer"),
+        (http.server.SimpleHTTPRequestHandler, "RequestHandlerClass=SimpleHTTPRequestHandler)`"),
+        (grpc.aio.Server, "give the function that builds it"),
         (42, "42 of type int"),
     ],
 )

@@ -18,7 +18,7 @@ from .aiohttp_life import ApplicationLife
 from .aiohttp_requests import Requests
 from .asyncio_servers import AsyncioServers
 from .contained import all_done
-from .patience import Patience, until
+from .patience import LINGER, Patience, until
 
 
 class AiohttpAdapter:
@@ -62,13 +62,13 @@ class AiohttpAdapter:
         self._requests.draining = True
         await self._servers.stop_listening()
         self._life.shut_down()
-        patience = Patience(timeout)
+        patience, linger = Patience(timeout), Patience(timeout, LINGER)
 
         def look() -> bool:
             if self._life.has_shut_down:
                 # Only then, since it may have a goodbye of its own.
                 self._requests.end_streams(patience)
-            return self._requests.see_off(patience) and self._life.has_shut_down
+            return self._requests.see_off(patience, linger) and self._life.has_shut_down
 
         if not await until(look, deadline):
             return False

@@ -106,21 +106,23 @@ class Requests:
             else:
                 self._close(task, socket)
 
-    def see_off(self, patience: Patience) -> bool:
+    def see_off(self, patience: Patience, linger: Patience) -> bool:
         """See to each connection once, to be called again until none is left; whether that is so."""
         for connection, transport in self._connections():
-            self._see_off(connection, transport, patience)
+            self._see_off(connection, transport, patience, linger)
         return not self._connections() and not self._closing
 
-    def _see_off(self, connection: Any, transport: asyncio.Transport, patience: Patience) -> None:
+    def _see_off(
+        self, connection: Any, transport: asyncio.Transport, patience: Patience, linger: Patience
+    ) -> None:
         task = self._task_of(connection)
         if connection._request_in_progress:
             body: Any = getattr(connection._current_request, "content", None)
             if _waits_for(body) and patience.is_over(body, body.total_bytes):
                 connection.force_close()
         elif _is_idle(connection):
-            # One that has connected a moment ago may have its request on the way.
-            if connection._request_count or patience.is_over(connection):
+            # One that has connected a moment ago may have its request on the way, and any its next one.
+            if (linger if connection._request_count else patience).is_over(connection):
                 connection.force_close()
         elif task is not None and patience.is_over(task):
             task.cancel()  # it still reads a body that nobody has wanted

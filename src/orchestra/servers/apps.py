@@ -13,6 +13,8 @@ from .calls import call_of, method_of
 
 _CONTEXT_NAMES: Final = {"ctx", "context"}
 
+_NEW_EACH_RUN: Final = ": give the function that builds it, since each run needs a new one"
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -154,13 +156,18 @@ def _hint(app: object) -> str:
     if inspect.isclass(app):
         if factories.is_server_class(app, "socketserver"):
             return f": bind it, as in `functools.partial({app.__name__}, RequestHandlerClass=...)`"
+        if factories.is_server_class(app, "grpc"):
+            return _NEW_EACH_RUN
+        if any(base.__name__ == "BaseRequestHandler" for base in app.__mro__):
+            server = "functools.partial(http.server.ThreadingHTTPServer, RequestHandlerClass="
+            return f": give a server for it, as in `{server}{app.__name__})`"
         return ": give an instance"
     if inspect.iscoroutine(app):
         return ": it is a call that has been made already"
     if isinstance(app, str):
         return ": import it, and give the application itself"
     if factories.server_of(app) is not None or factories.is_server_class(type(app), "grpc"):
-        return ": give the function that builds it, since each run needs a new one"
+        return _NEW_EACH_RUN
     call = call_of(app)
     if call is not None and len(call.required) == 1:
         name = call.required[0]

@@ -96,6 +96,7 @@ class GranianAdapter:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         patience = min(PATIENCE, timeout / 4)
+        self._requests.say_goodbye()
         self._stop_listening()
         await asyncio.sleep(min(LAST_LOOK, patience))
         # A connection that has just been made would be closed as an idle one.

@@ -21,6 +21,7 @@ from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .hypercorn_connections import Connection
 from .lifespan import Lifespan
+from .patience import LINGER
 from .requests import Requests
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
@@ -118,8 +119,9 @@ class HypercornAdapter:
             if loop.time() - begin >= patience:
                 self._requests.press_streams()
                 self._requests.end_unfinished(patience)
+            lingers = loop.time() - begin < min(LINGER, patience)
             for connection in list(self._connections):
-                connection.see_off(patience)
+                connection.see_off(patience, lingers=lingers)
             left = deadline - loop.time()
             if left <= 0:
                 return False

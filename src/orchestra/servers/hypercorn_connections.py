@@ -63,11 +63,12 @@ class Connection(asyncio.StreamReaderProtocol):
         self._terminated.event.set()
         super().connection_lost(exc)
 
-    def see_off(self, patience: float) -> None:
+    def see_off(self, patience: float, *, lingers: bool) -> None:
         """Let it go, if it can; to be called again until it is gone.
 
         A client that has just connected, or owes the goodbye that TLS asks for, is waited for as
-        long as it is not silent for `patience` seconds.
+        long as it is not silent for `patience` seconds. While it `lingers`, none is let go: its next
+        request may be on its way.
         """
         now = self._loop_of.time()
         if self.transport.is_closing():
@@ -77,7 +78,9 @@ class Connection(asyncio.StreamReaderProtocol):
                 self._closing = now
             elif now - self._closing >= patience:
                 self.transport.abort()
-        elif not self._retired and (self.requests or now - self._heard >= patience):
+        elif lingers or self._retired:
+            pass
+        elif self.requests or now - self._heard >= patience:
             self._retired = True
             self._terminated.event.set()
 

@@ -11,6 +11,9 @@ from .transports import unsent
 LONGEST: Final = 0.5
 """Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
 
+LINGER: Final = 0.05
+"""Seconds that an idle connection is kept when a stop begins: its client's next request may be on its way."""
+
 LONGEST_PAUSE: Final = 0.02
 
 
@@ -20,8 +23,8 @@ class Patience:
     That is the rest of a request, or the goodbye that TLS and websockets ask for.
     """
 
-    def __init__(self, timeout: float) -> None:
-        self.seconds = min(LONGEST, timeout / 4)
+    def __init__(self, timeout: float, longest: float = LONGEST) -> None:
+        self.seconds = min(longest, timeout / 4)
         self._loop = asyncio.get_running_loop()
         self._since: dict[Hashable, tuple[object, float]] = {}
 

@@ -14,6 +14,8 @@ Message = dict[str, Any]
 RESTART: Final = 1012
 """What a websocket is closed with: the service restarts, come back."""
 
+CLOSE: Final = (b"connection", b"close")
+
 EVENT_STREAM: Final = b"text/event-stream"
 
 
@@ -30,6 +32,7 @@ class Requests:
         self._app = app
         self._open: set[_Request] = set()
         self._websockets_end = False
+        self._goodbye = False
         self.loop = asyncio.get_running_loop()
         self.streams_end = False
 
@@ -43,6 +46,8 @@ class Requests:
             if self._websockets_end:
                 request.end_websocket()
         else:
+            if self._goodbye and scope["http_version"].startswith("1"):
+                send = _saying_goodbye(send)
             request = _Request(self, task, receive, send)
         self._open.add(request)
         try:
@@ -67,6 +72,10 @@ class Requests:
     def where(self) -> list[str]:
         """Where each handler is."""
         return [_stack.of_task(task) for task in self.tasks]
+
+    def say_goodbye(self) -> None:
+        """Tell clients that ask from now on to use another connection next time, over HTTP/1."""
+        self._goodbye = True
 
     def end_streams(self) -> None:
         """End the event streams, those that come later as well."""
@@ -101,6 +110,15 @@ class Requests:
         """Cancel the handlers."""
         for task in self.tasks:
             task.cancel()
+
+
+def _saying_goodbye(send: Any) -> Any:
+    def send_goodbye(message: Message) -> Any:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), CLOSE]}
+        return send(message)
+
+    return send_goodbye
 
 
 class _Ended(ConnectionAbortedError):

@@ -12,7 +12,7 @@ HANDSHAKE_WITHIN: Final = 10.0
 """Seconds for a TLS handshake, in the thread of the request."""
 
 BREATH: Final = 0.05
-"""Seconds after an answer in which a client may go on, as with what it was told to continue with."""
+"""Seconds after an answer, and after the stop has begun, in which a client may go on."""
 
 
 class _WithAttributes(socket.socket):
@@ -83,7 +83,7 @@ class Connection:
             return
         silent = time.monotonic() - self._last
         if self._answered and not self._heard and not self._let_go:
-            if silent >= min(BREATH, patience):
+            if min(silent, passed) >= min(BREATH, patience):
                 self._let_go = True
                 self._shut(socket.SHUT_RD)
         elif min(silent, passed) >= patience:

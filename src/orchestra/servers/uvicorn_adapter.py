@@ -23,7 +23,7 @@ from .lifespan import Lifespan
 from .requests import Requests
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
-from .uvicorn_connections import Farewell, untaken
+from .uvicorn_connections import CLOSE, Farewell, untaken
 
 PATIENCE: Final = 0.5
 """Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
@@ -90,6 +90,7 @@ class UvicornAdapter:
         """Stop gracefully; True if that is done within `timeout` seconds."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
+        self._say_goodbye()
         await self._stop_listening()
         patience = min(PATIENCE, timeout / 4)
         farewell = Farewell(self._state.connections, patience)
@@ -101,6 +102,12 @@ class UvicornAdapter:
         finally:
             pressing.cancel()
         return await self._lifespan.stop(max(0.0, deadline - loop.time()))
+
+    def _say_goodbye(self) -> None:
+        """Have each answer to come tell its client to use another connection next time."""
+        # Those of the state are made anew from those of the config, each second.
+        self._config.encoded_headers = [*self._config.encoded_headers, CLOSE]
+        self._state.default_headers = [*self._state.default_headers, CLOSE]
 
     async def _farewell(self, farewell: Farewell, deadline: float) -> bool:
         """Until no connection is left and no handler; False if they take longer than that."""

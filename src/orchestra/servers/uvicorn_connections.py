@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Any, Final
 
+from .patience import LINGER
 from .transports import unsent
 
 CLOSE: Final = (b"connection", b"close")
@@ -15,7 +16,7 @@ class Farewell:
     """The connections of a server that has stopped listening.
 
     Requests in flight are left to finish, and their clients are told to come back by another
-    connection; idle connections are closed. A client that owes us something, the rest of a request or
+    connection; idle connections are closed in a moment, since a request may be on its way. A client that owes us something, the rest of a request or
     the goodbye that TLS asks for, is waited for only as long as it is not silent for `patience` seconds.
     """
 
@@ -23,8 +24,10 @@ class Farewell:
         self._connections = connections
         self._patience = patience
         self._loop = asyncio.get_running_loop()
+        self._linger = min(LINGER, patience)
         self._retired: set[Any] = set()
         self._heard: dict[Any, float] = {}  # when a client that owes us something was heard last
+        self._idle: dict[Any, float] = {}  # since when one has been seen without a request
         self._closing: dict[Any, float] = {}  # since when one has taken all that it was sent
 
     def look(self) -> None:
@@ -34,8 +37,19 @@ class Farewell:
                 self._hurry(connection)
             elif connection in self._retired:
                 self._press(connection)
-            elif not self._is_new(connection) or self._is_over(self._heard, connection):
+            elif self._may_go(connection):
                 self._retire(connection)
+
+    def _may_go(self, connection: Any) -> bool:
+        if self._is_new(connection):
+            return self._is_over(self._heard, connection)
+        cycle = getattr(connection, "cycle", None)
+        if cycle is None or cycle.more_body or not cycle.response_started:
+            return True
+        if not cycle.response_complete:
+            # Its client may have all of it by now, and has not been told to leave.
+            return CLOSE in cycle.default_headers
+        return self._is_over(self._idle, connection, self._linger)
 
     def _is_new(self, connection: Any) -> bool:
         # It may have connected a moment ago, and its request be on the way.
@@ -44,7 +58,7 @@ class Farewell:
     def _retire(self, connection: Any) -> None:
         self._retired.add(connection)
         cycle = in_flight(connection)
-        if cycle is not None and not cycle.response_started:
+        if cycle is not None and not cycle.response_started and CLOSE not in cycle.default_headers:
             cycle.default_headers = [*cycle.default_headers, CLOSE]
         if cycle is not None and cycle.more_body:
             self._listen_for_more(connection)
@@ -65,9 +79,12 @@ class Farewell:
         elif self._is_over(self._closing, connection):
             connection.transport.abort()
 
-    def _is_over(self, since: dict[Any, float], connection: Any) -> bool:
+    def _is_over(
+        self, since: dict[Any, float], connection: Any, patience: float | None = None
+    ) -> bool:
         now = self._loop.time()
-        return now - since.setdefault(connection, now) >= self._patience
+        waits = self._patience if patience is None else patience
+        return now - since.setdefault(connection, now) >= waits
 
     def _listen_for_more(self, connection: Any) -> None:
         receive, heard, loop = connection.data_received, self._heard, self._loop
