@@ -22,9 +22,9 @@ SUITES = (
         unit="of it",
         scale=1.0,
         better="higher",
-        sizes=(5,),
-        quick_sizes=(2,),
-        rounds=3,
+        sizes=(3,),
+        quick_sizes=(1,),
+        rounds=7,
         goals=goals,
     ),
 )

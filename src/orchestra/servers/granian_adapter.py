@@ -73,7 +73,7 @@ class GranianAdapter:
 
     def _calls(self) -> Any:
         log_format = DEFAULT_ACCESSLOG_FMT if self._options.access_log else None
-        return calls(_watched(_called(self._requests, {}, self._lifespan.state, log_format)))
+        return calls(_watched(_called(self._requests.handle, {}, self._lifespan.state, log_format)))
 
     async def wait(self) -> None:
         """Until the application fails, or the threads of granian do."""

@@ -83,7 +83,7 @@ class HypercornAdapter:
 
         async def handle(scope: Any, receive: Any, send: Any) -> None:
             connection.requests += 1
-            await self._requests(scope, receive, send)
+            await self._requests.handle(scope, receive, send)
 
         await TCPServer(
             ASGIWrapper(handle),

@@ -36,7 +36,7 @@ class Requests:
         self.loop = asyncio.get_running_loop()
         self.streams_end = False
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one request."""
         # What is done here and by the request is done for each, so it is next to nothing. With its
         # loop, the task is found in a third of the time on Python 3.11.
@@ -130,46 +130,42 @@ class _Request:
 
     gone: ClassVar[Message] = {"type": "http.disconnect"}
 
-    # Of the class until something happens, since most requests never need them.
-    ended = False  # for the application: its client has left
-    closing: Contained | None = None  # a websocket
-    _first: Message | None = None
-    _last: Message | None = None
-    _receiver: asyncio.Task[Any] | None = None  # who waits for a message
-    _interrupted = False
-    _pressed_after: int | None = None  # cancellations
-    _heard = 0.0  # when its client was heard, or waited for
-    _more = True  # of its body is to come
+    __slots__ = (
+        "_first",
+        "_inbox",
+        "_last",
+        "_pressed_after",
+        "_receive",
+        "_requests",
+        "_send",
+        "closing",
+        "ended",
+        "task",
+    )
 
     def __init__(
         self, requests: Requests, task: asyncio.Task[Any] | None, receive: Any, send: Any
     ) -> None:
         assert task is not None
         self.task = task
+        self.ended = False  # for the application: its client has left
+        self.closing: Contained | None = None  # a websocket
         self._requests = requests
         self._receive = receive
         self._send = send
+        self._first: Message | None = None
+        self._last: Message | None = None
+        self._inbox: _Inbox | None = None
+        self._pressed_after: int | None = None  # cancellations
 
     async def receive(self) -> Message:
         if self.ended:
             return self.gone
-        receiver = self._receiver = asyncio.current_task()
-        assert receiver is not None
-        before = receiver.cancelling()
-        now = self._requests.loop.time
-        self._heard = self._heard or now()
-        try:
-            message: Message = await self._receive()
-        except asyncio.CancelledError:
-            # That of somebody else, who meant the handler, goes on its way.
-            if not self._interrupted or receiver.uncancel() > before:
-                raise
-            return self.gone
-        finally:
-            self._receiver = None
-        self._heard = now()
-        self._more = message.get("more_body", False)
-        return message
+        inbox = self._inbox
+        if inbox is None:
+            inbox = self._inbox = _Inbox(self._receive, self._requests.loop)
+        message = await inbox.take()
+        return self.gone if message is None else message
 
     def send(self, message: Message) -> Any:
         self._last = message
@@ -186,9 +182,8 @@ class _Request:
     def end(self) -> None:
         """To the application, its client has left."""
         self.ended = True
-        if self._receiver is not None and not self._interrupted:
-            self._interrupted = True
-            self._receiver.cancel()
+        if self._inbox is not None:
+            self._inbox.interrupt()
 
     def end_stream(self) -> None:
         if self._is_event_stream():
@@ -203,8 +198,7 @@ class _Request:
         """Nothing to do: it is none."""
 
     def waits_for_more_than(self, patience: float) -> bool:
-        waits = self._more and self._receiver is not None
-        return waits and self._requests.loop.time() - self._heard >= patience
+        return self._inbox is not None and self._inbox.waits_for_more_than(patience)
 
     def excuse(self, error: BaseException) -> None:
         """Take what its handler raised for its end, or raise it."""
@@ -243,6 +237,47 @@ class _Request:
         )
 
 
+class _Inbox:
+    """What the client of a request sends; most handlers never ask."""
+
+    def __init__(self, receive: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._receive = receive
+        self._loop = loop
+        self._heard = loop.time()  # its client, or waited for
+        self._more = True  # of its body is to come
+        self._receiver: asyncio.Task[Any] | None = None
+        self._interrupted = False
+
+    async def take(self) -> Message | None:
+        """The next message; None if the handler was interrupted as it waited for it."""
+        receiver = self._receiver = asyncio.current_task()
+        assert receiver is not None
+        before = receiver.cancelling()
+        try:
+            message: Message = await self._receive()
+        except asyncio.CancelledError:
+            # That of somebody else, who meant the handler, goes on its way.
+            if not self._interrupted or receiver.uncancel() > before:
+                raise
+            return None
+        finally:
+            self._receiver = None
+        self._heard = self._loop.time()
+        self._more = message.get("more_body", False)
+        return message
+
+    def interrupt(self) -> None:
+        """Wake a handler that waits, once."""
+        if self._receiver is not None and not self._interrupted:
+            self._interrupted = True
+            self._receiver.cancel()
+
+    def waits_for_more_than(self, patience: float) -> bool:
+        """Whether its client has owed the rest of its body for so many seconds."""
+        waits = self._more and self._receiver is not None
+        return waits and self._loop.time() - self._heard >= patience
+
+
 class _Websocket(_Request):
     """One websocket. It is ended by a close frame."""
 
@@ -252,7 +287,11 @@ class _Websocket(_Request):
         "reason": "service restart",
     }
 
-    _closed = False
+    __slots__ = ("_closed",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._closed = False
 
     def send(self, message: Message) -> Any:
         if self.ended:

@@ -18,7 +18,7 @@ from .. import _stack
 from ..errors import OrchestraError
 from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
-from .forwarded import Forwarded
+from .forwarded import forwarded
 from .lifespan import Lifespan
 from .requests import Requests
 from .sockets import BACKLOG, close_all
@@ -45,8 +45,8 @@ class UvicornAdapter:
             workers=1,
             backlog=BACKLOG,
         )
-        self._requests = Requests(Forwarded(app, self._config.forwarded_allow_ips))
-        self._config.app = self._requests
+        self._requests = Requests(forwarded(app, self._config.forwarded_allow_ips))
+        self._config.app = self._requests.handle
         self._tls = options.tls
         self._server = uvicorn.Server(self._config)
         self._state = self._server.server_state
