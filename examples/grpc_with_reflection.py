@@ -2,7 +2,6 @@
 
     pip install 'orchestra-players[grpc]' grpcio-reflection
     python examples/grpc_with_reflection.py 50051
-
     grpcurl -plaintext localhost:50051 list
     grpcurl -plaintext -d '"you"' localhost:50051 Greeter/SayHello
 
@@ -12,7 +11,6 @@ On SIGTERM calls in flight finish, and both have ended when the program does.
 import logging
 import sys
 
-import grpc
 import grpc.aio
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.wrappers_pb2 import StringValue
