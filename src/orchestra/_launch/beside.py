@@ -259,7 +259,8 @@ class Minder:
                 self._poll.register(fd, select.POLLIN)
         while not self._is_over():
             recheck = None if self._over_at is None else RECHECK * 1000
-            for fd, _ in self._poll.poll(recheck):
+            # First what the fork has told, so that its end is not told before its start.
+            for fd, _ in sorted(self._poll.poll(recheck), key=lambda at: at[0] != self._refusal):
                 if fd == self._waker.fd:
                     self.reap()
                 elif fd == self._refusal:
