@@ -302,6 +302,12 @@ def _leaves(error: BaseException) -> set[int]:
     return {leaf for part in error.exceptions for leaf in _leaves(part)}
 
 
+def not_installed(module: str | None, extra: str) -> ModuleNotFoundError:
+    """The error for a library that is not there, and that an extra of this distribution brings."""
+    text = f"{module} is not installed: pip install 'orchestra-players[{extra}]'"
+    return ModuleNotFoundError(text, name=module)
+
+
 def counted(number: int, noun: str) -> str:
     """So many of something, in words."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,5 +1,6 @@
 """`orchestra play` as its users see it, in processes of its own: output, signals, exit codes."""
 
+import contextlib
 import os
 import re
 import signal
@@ -207,17 +208,21 @@ def test_levels(folder: Path, here: Here) -> None:
     assert "started" not in found.out
 
 
+def rest_of(terminal: int) -> bytes:
+    """All that is shown there until its end."""
+    shown = b""
+    with contextlib.suppress(OSError):  # its end is closed
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    os.close(terminal)
+    return shown
+
+
 def test_on_a_terminal(folder: Path) -> None:
     """There it has colours of its own accord, but for NO_COLOR."""
     for env, colored in [({}, True), ({"NO_COLOR": "1"}, False)]:
         process, ours = on_a_terminal(folder, "play", "shop:make()", "--no-control", **env)
-        shown = b""
-        try:
-            while piece := os.read(ours, 65536):
-                shown += piece
-        except OSError:
-            pass  # its end is closed
-        os.close(ours)
+        shown = rest_of(ours)
         assert process.wait() == 0
         assert (b"\033[" in shown) is colored
         assert b"ended by itself" in shown
@@ -230,12 +235,7 @@ def test_ctrl_c_on_a_terminal(folder: Path) -> None:
     while b" ready" not in shown.rpartition(b"shop")[2]:
         shown += os.read(terminal, 65536)
     os.write(terminal, b"\x03")
-    try:
-        while piece := os.read(terminal, 65536):
-            shown += piece
-    except OSError:
-        pass  # its end is closed
-    os.close(terminal)
+    shown += rest_of(terminal)
     assert process.wait() == 0
     # The terminal may be late with its own.
     assert re.search(r"\r(\^C)?shop +□ stopping 2 players", shown.decode())

@@ -104,33 +104,25 @@ class Remove(Brief):
 
 
 @dataclass(frozen=True, repr=False)
-class Restart(Brief):
+class Steering(Brief):
+    """Of one player, by its name in its group or by its path; whoever waits for it may lose patience."""
+
+    at: float
+    path: str
+    by_path: bool = False
+    patience: float = EVER
+
+
+class Restart(Steering):
     """`Conductor.restart`, or `Performance.restart` with `by_path`."""
 
-    at: float
-    path: str
-    by_path: bool = False
-    patience: float = EVER
 
-
-@dataclass(frozen=True, repr=False)
-class Halt(Brief):
+class Halt(Steering):
     """`Conductor.stop` of one player, or `Performance.stop_player` with `by_path`: it is idle then."""
 
-    at: float
-    path: str
-    by_path: bool = False
-    patience: float = EVER
 
-
-@dataclass(frozen=True, repr=False)
-class Start(Brief):
+class Start(Steering):
     """`Conductor.start`, or `Performance.start` with `by_path`."""
-
-    at: float
-    path: str
-    by_path: bool = False
-    patience: float = EVER
 
 
 @dataclass(frozen=True, repr=False)

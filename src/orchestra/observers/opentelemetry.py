@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+from ..errors import not_installed
 from ..events import (
     Abandoned,
     BackingOff,
@@ -24,10 +25,7 @@ try:
     from opentelemetry import metrics, trace
     from opentelemetry.trace import Span, Status, StatusCode
 except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError(
-        f"{missing.name} is not installed: pip install 'orchestra-players[opentelemetry]'",
-        name=missing.name,
-    ) from None
+    raise not_installed(missing.name, "opentelemetry") from None
 
 PATH: Final = "orchestra.player.path"
 ERROR_TYPE: Final = "error.type"

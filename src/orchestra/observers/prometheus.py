@@ -10,6 +10,7 @@ from itertools import accumulate
 from math import inf
 from typing import Final
 
+from ..errors import not_installed
 from ..events import BackingOff, CutOff, Event, Failed, Ready, Started, Stopping
 from ..status import PlayerStatus
 
@@ -23,10 +24,7 @@ try:
     from prometheus_client.registry import Collector
     from prometheus_client.utils import floatToGoString
 except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError(
-        f"{missing.name} is not installed: pip install 'orchestra-players[prometheus]'",
-        name=missing.name,
-    ) from None
+    raise not_installed(missing.name, "prometheus") from None
 
 ROOT: Final = "(root)"
 """The path of the player at the top, which has none; no player can have this name."""
@@ -72,7 +70,15 @@ class PrometheusObserver(Collector):
         """Take note of what this tree has come to so far, for an observer that has come late.
 
         Its restarts are counted, and its failures before are not known. Players that have never
-        played, or play no more, are left out.
+        played, or play no more, are left out. To be called once, in the tree's loop, as soon as the
+        observer has been subscribed.
+
+        >>> from orchestra.status import State
+        >>> registry = CollectorRegistry()
+        >>> api = PlayerStatus("api", "api", "thread", State.READY, True, 0.0, uptime=5.0, restarts=2)
+        >>> PrometheusObserver(registry).catch_up(api)
+        >>> registry.get_sample_value("orchestra_player_restarts_total", {"path": "api"})
+        2
         """
         for one in status.walk():
             if one.uptime is not None:

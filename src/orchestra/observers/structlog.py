@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
+from ..errors import not_installed
 from ..log import Logger, player_path, want_path
 
 try:
     import structlog
 except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError(
-        f"{missing.name} is not installed: pip install 'orchestra-players[structlog]'",
-        name=missing.name,
-    ) from None
+    raise not_installed(missing.name, "structlog") from None
 
 
 class _StructlogLogger:

@@ -26,7 +26,7 @@ from .adapter import Options, Work
 from .granian_calls import calls
 from .granian_connections import Connections
 from .lifespan import Lifespan
-from .patience import until
+from .patience import LONGEST, until
 from .requests import Requests
 from .sockets import BACKLOG, close_all
 
@@ -35,11 +35,6 @@ ASGIWorker: Any = _granian.ASGIWorker
 SocketHolder: Any = _granian.SocketHolder
 _called: Any = asgi._callback_wrapper
 _watched: Any = _futures._future_watcher_wrapper
-
-PATIENCE: Final = 0.5
-"""Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
-
-LONGEST_PAUSE: Final = 0.02
 
 LAST_LOOK: Final = 0.02
 """Seconds in which clients that have just connected say what they want."""
@@ -95,7 +90,7 @@ class GranianAdapter:
         """Stop gracefully; True if that is done within `timeout` seconds."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        patience = min(PATIENCE, timeout / 4)
+        patience = min(LONGEST, timeout / 4)
         self._requests.say_goodbye()
         self._stop_listening()
         await asyncio.sleep(min(LAST_LOOK, patience))
@@ -106,18 +101,18 @@ class GranianAdapter:
         # A worker that is told to end sends no close frames any more.
         await self._requests.websockets_closed(patience)
         self._end_workers()
-        begin, pause = loop.time(), 0.001
-        while not self._all_ended():
+        begin = loop.time()
+
+        def look() -> bool:
             if loop.time() - begin >= patience:
                 self._requests.press_streams()
                 self._requests.end_unfinished(patience)
                 if not self._requests:
                     self._connections.cut_those_with_nothing_to_send(patience)
-            left = deadline - loop.time()
-            if left <= 0:
-                return False
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+            return self._all_ended()
+
+        if not await until(look, deadline):
+            return False
         return await self._lifespan.stop(max(0.0, deadline - loop.time()))
 
     async def abort(self, timeout: float) -> None:
@@ -160,14 +155,12 @@ class GranianAdapter:
 
     async def _wait_for_the_end(self, deadline: float) -> None:
         """Wait for the handlers and for granian's threads, and cut what they still accept."""
-        loop = asyncio.get_running_loop()
-        pause = 0.001
-        while loop.time() < deadline:
-            if self._all_ended():
-                return
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+        def look() -> bool:
             self._connections.cut()
+            return self._all_ended()
+
+        await until(look, deadline)
 
 
 class _Worker:

@@ -25,16 +25,12 @@ from .contained import Contained, all_done, contained
 from .factories import build
 from .grpc_entrance import Entrance, entrance_at
 from .grpc_handlers import contain_exits
+from .patience import LONGEST, LONGEST_PAUSE
 from .sockets import close_all
 from .tls import Certificate
 
-PATIENCE: Final = 0.5
-"""Seconds that silent clients have during a stop; a quarter of the time, if that is less."""
-
 LINGER: Final = 0.1
 """Seconds in which gRPC takes up the connections that were made before it is asked to stop."""
-
-LONGEST_PAUSE: Final = 0.02
 
 _NEVER: Final = 1e6
 """Seconds that gRPC gets for a stop that is led from here."""
@@ -97,7 +93,7 @@ class GrpcAdapter:
     async def drain(self, timeout: float) -> bool:
         """Stop gracefully; True if that is done within `timeout` seconds."""
         begin = time.monotonic()
-        patience = min(PATIENCE, timeout / 4)
+        patience = min(LONGEST, timeout / 4)
         for entrance in self._entrances:
             entrance.take_back()
         await asyncio.sleep(min(LINGER, timeout / 4))

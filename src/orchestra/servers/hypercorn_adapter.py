@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from socket import socket
-from typing import Any, Final
+from typing import Any
 
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.tcp_server import TCPServer
@@ -21,15 +21,10 @@ from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .hypercorn_connections import Connection
 from .lifespan import Lifespan
-from .patience import LINGER
+from .patience import LINGER, LONGEST, until
 from .requests import Requests
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
-
-PATIENCE: Final = 0.5
-"""Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
-
-LONGEST_PAUSE: Final = 0.02
 
 
 class HypercornAdapter:
@@ -108,25 +103,24 @@ class HypercornAdapter:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         await self._stop_listening()
-        patience = min(PATIENCE, timeout / 4)
+        patience = min(LONGEST, timeout / 4)
         # From now on, hypercorn tells each client to come back by another connection.
         self._config.keep_alive_max_requests = 0
         self._requests.end_streams()
         self._requests.end_websockets()
-        pause = 0.001
         begin = loop.time()
-        while self._connections:
-            if loop.time() - begin >= patience:
+
+        def look() -> bool:
+            passed = loop.time() - begin
+            if passed >= patience:
                 self._requests.press_streams()
                 self._requests.end_unfinished(patience)
-            lingers = loop.time() - begin < min(LINGER, patience)
             for connection in list(self._connections):
-                connection.see_off(patience, lingers=lingers)
-            left = deadline - loop.time()
-            if left <= 0:
-                return False
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_PAUSE)
+                connection.see_off(patience, lingers=passed < min(LINGER, patience))
+            return not self._connections
+
+        if not await until(look, deadline):
+            return False
         return await self._lifespan.stop(max(0.0, deadline - loop.time()))
 
     async def abort(self, timeout: float) -> None:

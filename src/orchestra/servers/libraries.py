@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..errors import nearest
+from ..errors import nearest, not_installed
 from .adapter import Adapter, Options
 from .apps import KINDS, Kind, kind_named, kind_of_app, no_application, what_is
 from .factories import server_of
@@ -43,10 +43,7 @@ class Library:
 
         for module in self.needs:
             if find_spec(module) is None:
-                raise ModuleNotFoundError(
-                    f"{module} is not installed: pip install 'orchestra-players[{self.extra}]'",
-                    name=module,
-                )
+                raise not_installed(module, self.extra)
 
     def make_adapter(self, app: Any, options: Options) -> Adapter:
         """An adapter for one run; imports the library."""

@@ -10,19 +10,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from socket import socket
-from typing import Any, Final
+from typing import Any
 
 from .. import _stack
 from ..errors import OrchestraError
 from ..log import report
 from .adapter import Options, Work
+from .patience import LONGEST, LONGEST_PAUSE
 from .sockets import close_all
 from .socketserver_thread import ServingThread
-
-PATIENCE: Final = 0.5
-"""Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
-
-LONGEST_PAUSE: Final = 0.02
 
 
 class SocketserverAdapter:
@@ -53,7 +49,7 @@ class SocketserverAdapter:
     async def drain(self, timeout: float) -> bool:
         """Stop gracefully; True if that is done within `timeout` seconds."""
         begin = time.monotonic()
-        patience = min(PATIENCE, timeout / 4)
+        patience = min(LONGEST, timeout / 4)
         for thread in self._threads:
             thread.stop_accepting()
         pause = 0.001

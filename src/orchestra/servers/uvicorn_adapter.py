@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from socket import socket
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 
@@ -20,15 +20,11 @@ from .adapter import Options, Work
 from .contained import Contained, all_done, contained, outcome, turns
 from .forwarded import forwarded
 from .lifespan import Lifespan
-from .requests import Requests
+from .patience import LONGEST, until
+from .requests import CLOSE, Requests
 from .sockets import BACKLOG, close_all
 from .transports import abort_clients, stop_accepting
-from .uvicorn_connections import CLOSE, Farewell, untaken
-
-PATIENCE: Final = 0.5
-"""Seconds that a silent client is waited for during a stop; a quarter of the time, if that is less."""
-
-LONGEST_PAUSE: Final = 0.02
+from .uvicorn_connections import Farewell, untaken
 
 
 class UvicornAdapter:
@@ -92,12 +88,17 @@ class UvicornAdapter:
         deadline = loop.time() + timeout
         self._say_goodbye()
         await self._stop_listening()
-        patience = min(PATIENCE, timeout / 4)
+        patience = min(LONGEST, timeout / 4)
         farewell = Farewell(self._state.connections, patience)
         self._requests.end_streams()
         pressing = loop.call_later(patience, self._requests.press_streams)
+
+        def look() -> bool:
+            farewell.look()
+            return not self._state.connections and not self._state.tasks
+
         try:
-            if not await self._farewell(farewell, deadline):
+            if not await until(look, deadline):
                 return False
         finally:
             pressing.cancel()
@@ -108,20 +109,6 @@ class UvicornAdapter:
         # Those of the state are made anew from those of the config, each second.
         self._config.encoded_headers = [*self._config.encoded_headers, CLOSE]
         self._state.default_headers = [*self._state.default_headers, CLOSE]
-
-    async def _farewell(self, farewell: Farewell, deadline: float) -> bool:
-        """Until no connection is left and no handler; False if they take longer than that."""
-        loop = asyncio.get_running_loop()
-        pause = 0.001
-        while True:
-            farewell.look()
-            if not self._state.connections and not self._state.tasks:
-                return True
-            left = deadline - loop.time()
-            if left <= 0:
-                return False
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_PAUSE)
 
     async def abort(self, timeout: float) -> None:
         """Cut off what is left, within `timeout` seconds."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any
 
 from .patience import LINGER
+from .requests import CLOSE
 from .transports import unsent
-
-CLOSE: Final = (b"connection", b"close")
 
 
 class Farewell:
     """The connections of a server that has stopped listening.
 
     Requests in flight are left to finish, and their clients are told to come back by another
-    connection; idle connections are closed in a moment, since a request may be on its way. A client that owes us something, the rest of a request or
-    the goodbye that TLS asks for, is waited for only as long as it is not silent for `patience` seconds.
+    connection; idle connections are closed in a moment, since a request may be on its way. A client that
+    owes us something, the rest of a request or the goodbye that TLS asks for, is waited for only as long
+    as it is not silent for `patience` seconds.
     """
 
     def __init__(self, connections: Collection[Any], patience: float) -> None:

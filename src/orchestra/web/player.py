@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..context import Context
-from ..errors import OrchestraError
+from ..errors import OrchestraError, not_installed
 from ..log import report
 from ..performance import Performance
 from ..servers.place import Place, checked_place
@@ -97,9 +97,7 @@ class StatusPlayer:
     ) -> None:
         for module in ("starlette", "uvicorn"):
             if find_spec(module) is None:
-                raise ModuleNotFoundError(
-                    f"{module} is not installed: pip install 'orchestra-players[web]'", name=module
-                )
+                raise not_installed(module, "web")
         self._tcp = None if port is None else checked_place(host, port, None, MODE, None, False)
         self._uds: str | Literal[False] | None = _checked_uds(uds)
         if self._tcp is None and self._uds is False:

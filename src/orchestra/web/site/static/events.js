@@ -38,18 +38,6 @@ export class EventsView {
     this.tell(plural(this.body.rows.length, "event"));
   }
 
-  sleep() {
-    this.feed.sleep();
-  }
-
-  wake() {
-    this.feed.wake();
-  }
-
-  retry() {
-    this.feed.retry();
-  }
-
   close() {
     this.feed.close();
   }

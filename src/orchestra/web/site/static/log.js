@@ -168,18 +168,6 @@ export class LogView {
     notice(`${plural(shown.length, "line")} copied`);
   }
 
-  sleep() {
-    this.feed.sleep();
-  }
-
-  wake() {
-    this.feed.wake();
-  }
-
-  retry() {
-    this.feed.retry();
-  }
-
   close() {
     this.feed.close();
     this.sizes.disconnect();

@@ -34,8 +34,8 @@ export class Pane {
     document.querySelector("[role=tablist]").addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("visibilitychange", () => {
       // A browser has six connections for all tabs of one program; a hidden tab leaves one free.
-      if (document.hidden) this.view?.sleep?.();
-      else this.view?.wake?.();
+      if (document.hidden) this.view?.feed?.sleep();
+      else this.view?.feed?.wake();
     });
   }
 
@@ -85,7 +85,7 @@ export class Pane {
   /** The program is back: ask again for what could not be had. */
   regained() {
     if (!this.view || this.view.failed) this.show(this.tab);
-    else this.view.retry?.();
+    else this.view.feed?.retry();
   }
 
   key(event) {
